@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "director/core/classifier.h"
+#include "director/core/packet.h"
+#include "director/core/service.h"
+#include "director/core/time.h"
+
+namespace lvspec::director {
+
+/// What to do with one packet from the wire.
+struct Verdict {
+  enum class Action : std::uint8_t {
+    kForward,  ///< to `server`, by `method`
+    kDrop,     ///< silently
+    kPass,     ///< not ours: to the director's own stack
+    kReject,   ///< answer with ICMP port unreachable, then drop (SVC-21)
+  };
+  Action action = Action::kPass;
+  ForwardMethod method = ForwardMethod::kDirectRoute;
+  Address server;                  ///< kForward: the RIP, of the packet's family
+  std::uint16_t server_port = 0;   ///< kForward: the port the entry has (changed on the wire by NAT only)
+};
+
+/// Result of a configuration command, named as the kernel's errno would be (NLK-02).
+enum class Outcome {
+  kOk,
+  kServiceExists,       ///< EEXIST
+  kNoSuchService,       ///< ESRCH
+  kServerExists,        ///< EEXIST
+  kNoSuchServer,        ///< ENOENT
+  kNoSuchScheduler,     ///< ENOENT
+  kOutOfRange,          ///< ERANGE: weight < 0, lower > upper threshold (DST-11)
+  kUnsupported,         ///< a thing this director does not do yet
+};
+
+enum class TcpState : std::uint8_t {
+  kNone, kEstablished, kSynSent, kSynRecv, kFinWait, kTimeWait, kClose, kCloseWait, kLastAck, kListen, kSynAck,
+};
+
+/// One row of `ipvsadm -L -n -c`: a connection entry, or a template (client port 0).
+struct EntryView {
+  Family family;
+  Protocol protocol;  ///< kNone ("IP") for templates of marks
+  Address client, virtual_address, server;
+  std::uint16_t client_port, virtual_port, server_port;
+  bool is_template;
+  std::string state;             ///< as ipvsadm names it: "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
+  Duration expires_in;           ///< until the deadline; never negative (TIM-05)
+  Duration timeout;              ///< the stored timeout that the next arming uses
+  std::uint32_t controlled = 0;  ///< templates: connection entries that point here
+  std::uint32_t fwmark = 0;      ///< of the service that made it
+  bool bound_available = true;   ///< its real server is still part of a service
+};
+
+struct Sysctls {
+  int conn_reuse_mode = 1;
+  int expire_nodest_conn = 0;
+  int expire_quiescent_template = 0;
+  int sloppy_tcp = 0;
+};
+
+/// `ipvsadm --set`; 0 keeps the value (CON-21).
+struct Timeouts {
+  std::uint32_t tcp_s = 900, tcp_fin_s = 120, udp_s = 300;
+};
+
+/// Decides like Linux IPVS: pure, told the time, no system calls, no globals.
+/// Time never goes back: `now` is never before an earlier one (checked). Before it does anything else, every call
+/// that takes `now` lets all timers due by then fire, each at its own deadline and oldest first, so one step over an
+/// hour gives the same tables as 3600 steps of a second.
+class Director {
+ public:
+  Director();
+  ~Director();
+  Director(const Director&) = delete;
+  Director& operator=(const Director&) = delete;
+
+  /// A packet from the wire, marked by the classifier here. Source: core.c, ip_vs_in_hook().
+  Verdict handle(DirectorTime now, const Packet& packet);
+  /// A packet that the director's own stack sends, or a NAT reply: only moves states (CON-02, CON-03).
+  void handle_reply(DirectorTime now, const Packet& packet);
+  /// Lets timers fire up to and including `now`. @return how many entries and templates were removed.
+  std::size_t expire(DirectorTime now);
+  /// The next moment at which a timer fires, if there is one.
+  std::optional<DirectorTime> next_deadline() const;
+
+  Outcome add_service(const ServiceKey& key, const ServiceSettings& settings);
+  Outcome edit_service(const ServiceKey& key, const ServiceSettings& settings);
+  Outcome remove_service(DirectorTime now, const ServiceKey& key);
+  Outcome add_server(const ServiceKey& service, const RealServerKey& server, const RealServerSettings& settings);
+  Outcome edit_server(const ServiceKey& service, const RealServerKey& server, const RealServerSettings& settings);
+  Outcome remove_server(DirectorTime now, const ServiceKey& service, const RealServerKey& server);
+  /// `ipvsadm -C`: entries and templates stay (EDT-10).
+  void clear(DirectorTime now);
+  void set_marks(std::vector<MarkRule> rules);
+  void set_sysctls(const Sysctls& sysctls);
+  Sysctls sysctls() const;
+  void set_timeouts(const Timeouts& timeouts);
+  Timeouts timeouts() const;
+
+  /// Services in the order they were added; their servers in list order.
+  std::vector<const VirtualService*> services() const;
+  /// Every entry and template, in no particular order (CON-04).
+  std::vector<EntryView> entries(DirectorTime now) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lvspec::director

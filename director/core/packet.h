@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "director/core/address.h"
+
+namespace lvspec::director {
+
+/// IANA numbers, so that a protocol can be read off a packet without a table.
+enum class Protocol : std::uint8_t { kNone = 0, kTcp = 6, kUdp = 17 };
+
+struct TcpFlags {
+  bool fin = false, syn = false, rst = false, ack = false;
+};
+
+/// What the core decides on: one IPv4 or IPv6 packet as addresses, ports, flags and mark.
+struct Packet {
+  Family family = Family::kIpv4;
+  Protocol protocol = Protocol::kNone;
+  Address source, destination;
+  std::uint16_t source_port = 0, destination_port = 0;  ///< host order
+  TcpFlags tcp;                                          ///< TCP only
+  std::uint32_t mark = 0;                                ///< netfilter mark; set by Classifier::mark_of
+  std::uint32_t length = 0;                              ///< bytes of the IP packet, as counted in InBytes
+};
+
+/// Reads one Ethernet frame. @return nothing for what IPVS would not look at: not IP, not TCP or UDP, a fragment,
+/// a header cut short.
+std::optional<Packet> parse_frame(std::span<const std::byte> frame);
+
+}  // namespace lvspec::director

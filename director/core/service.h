@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "director/core/address.h"
+#include "director/core/packet.h"
+#include "director/core/time.h"
+
+namespace lvspec::director {
+
+class Scheduler;
+
+/// A service is known by {family, mark}, or by {family, protocol, address, port} (SVC-16). A mark of 0 means "by
+/// address"; with a mark the other fields are zero.
+struct ServiceKey {
+  Family family = Family::kIpv4;
+  std::uint32_t fwmark = 0;
+  Protocol protocol = Protocol::kNone;
+  Address address;
+  std::uint16_t port = 0;
+
+  bool operator==(const ServiceKey&) const = default;
+};
+
+enum class ForwardMethod : std::uint8_t { kDirectRoute, kMasquerade, kTunnel };
+
+/// What `ipvsadm -A` and `-E` set, as a whole (EDT-01).
+struct ServiceSettings {
+  std::string scheduler = "wlc";
+  bool persistent = false;
+  std::uint32_t timeout_s = 0;  ///< of templates made from now on (EDT-02); 0 with persistent is legal (NLK-07)
+  AddressMask netmask = AddressMask::all();
+  bool one_packet = false;
+};
+
+/// What `ipvsadm -a` and `-e` set, as a whole (DST-07).
+struct RealServerSettings {
+  ForwardMethod method = ForwardMethod::kDirectRoute;
+  std::int32_t weight = 1;
+  std::uint32_t upper_threshold = 0, lower_threshold = 0;
+};
+
+/// Identity of a real server inside its service (DST-09).
+struct RealServerKey {
+  Family family = Family::kIpv4;
+  Address address;
+  std::uint16_t port = 0;
+
+  bool operator==(const RealServerKey&) const = default;
+};
+
+struct Counters {
+  std::uint64_t connections = 0, in_packets = 0, in_bytes = 0, out_packets = 0, out_bytes = 0;
+};
+
+/// The kernel's "destination". It outlives its removal for as long as an entry or template is bound to it (DST-01,
+/// DST-02): `available` is then false, and a later `-a` of the same server brings this very object back (DST-03).
+struct RealServer {
+  RealServerKey key;
+  ServiceKey service;
+  RealServerSettings settings;
+  bool available = true;
+  bool overloaded = false;
+  std::uint32_t active = 0, inactive = 0, persistent = 0;  ///< CON-70
+  std::uint32_t references = 0;                            ///< entries and templates bound to it
+  Counters counters;
+};
+
+/// A virtual service and its real servers, most recently added first (DST-05).
+struct VirtualService {
+  ServiceKey key;
+  ServiceSettings settings;
+  std::vector<RealServer*> servers;  ///< list order; owned by Director
+  std::unique_ptr<Scheduler> scheduler;
+  Counters counters;
+
+  VirtualService();
+  ~VirtualService();
+};
+
+}  // namespace lvspec::director

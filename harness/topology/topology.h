@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/base/ip_address.h"
+
+namespace lvspec {
+
+/// Addresses that every world uses, from RFC 5737 and RFC 3849, so that any packet in any capture is recognisably
+/// ours. IPv6 twins have the same last byte.
+namespace addresses {
+inline const Prefix kClients = Prefix::of("192.0.2.0/24");      ///< client i is 192.0.2.i
+inline const Prefix kClients6 = Prefix::of("2001:db8:2::/64");  ///< client i is 2001:db8:2::i
+inline const Prefix kVips = Prefix::of("198.51.100.0/24");
+inline const Prefix kVips6 = Prefix::of("2001:db8:51::/64");
+inline const Prefix kLan = Prefix::of("203.0.113.0/24");        ///< director .1, real server i .10+i, clients' router .254
+inline const Prefix kLan6 = Prefix::of("2001:db8:113::/64");    ///< the same: ::1, ::(10+i), ::fe
+}  // namespace addresses
+
+/// How the director under test sits in its node.
+enum class DirectorPlace {
+  kStack,   ///< it is, or uses, the node's own network stack: kernel IPVS, keepalived, a proxy
+  kInline,  ///< it is a process between the wire and the stack: the bundled director
+};
+
+/// A world as plain data: one segment with clients, one director and real servers.
+///
+///   clients ──┐                    ┌── real1
+///             ├── segment (bridge) ┼── real2
+///   director ─┘                    └── real3
+///
+/// All clients share one node: a router that owns whole prefixes of client addresses, as a router in front of a
+/// network does, so that a thousand clients cost no more than one. Their addresses are local to it; those of
+/// `mute_prefixes` are routed to it but not local, so what is sent to them vanishes (a client that fell silent).
+struct Topology {
+  int client_count = 1;                  ///< clients 1..n that a case means to use; the whole prefix is always there
+  std::vector<Prefix> client_prefixes = {addresses::kClients, addresses::kClients6};
+  std::vector<Prefix> mute_prefixes = {Prefix::of("192.0.2.240/28")};  ///< taken out of client_prefixes
+  int server_count = 3;
+  std::vector<IpAddress> vips = {IpAddress::of("198.51.100.10"), IpAddress::of("2001:db8:51::10")};
+  DirectorPlace director_place = DirectorPlace::kStack;
+  bool ipv6 = true;
+
+  IpAddress client(int i, int family = AF_INET) const;       ///< i from 1
+  IpAddress real_server(int i, int family = AF_INET) const;  ///< RIP; i from 1
+  IpAddress director(int family = AF_INET) const;            ///< DIP
+};
+
+}  // namespace lvspec
