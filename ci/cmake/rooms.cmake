@@ -64,3 +64,16 @@ function(lvspec_room_test PATH)
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120
     ENVIRONMENT "LVSPEC_FIXTURES=${PROJECT_SOURCE_DIR}/fixtures")
 endfunction()
+
+# lvspec_room_header(PATH/TO/HEADER AS TARGET [LINKS target...])
+# One header of a room for others to see, without the rest of it.
+function(lvspec_room_header HEADER)
+  cmake_parse_arguments(ROOM "" "AS" "LINKS" ${ARGN})
+  set(root ${CMAKE_BINARY_DIR}/rooms/${ROOM_AS})
+  get_filename_component(parent ${root}/${HEADER} DIRECTORY)
+  file(MAKE_DIRECTORY ${parent})
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${HEADER} ${root}/${HEADER} SYMBOLIC)
+  add_library(${ROOM_AS} INTERFACE)
+  target_include_directories(${ROOM_AS} INTERFACE ${root})
+  target_link_libraries(${ROOM_AS} INTERFACE ${ROOM_LINKS})
+endfunction()

@@ -11,7 +11,7 @@ namespace lvspec::director {
 struct MarkRule {
   Family family = Family::kIpv4;
   Protocol protocol = Protocol::kNone;  ///< kNone: any
-  Address source, destination;
+  Address source{}, destination{};
   AddressMask source_mask{}, destination_mask{};  ///< all-zero mask: any address
   std::uint16_t source_port_low = 0, source_port_high = 65535;
   std::uint16_t destination_port_low = 0, destination_port_high = 65535;

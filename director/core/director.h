@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,24 +24,34 @@ struct Verdict {
   };
   Action action = Action::kPass;
   ForwardMethod method = ForwardMethod::kDirectRoute;
-  Address server;                  ///< kForward: the RIP, of the packet's family
-  std::uint16_t server_port = 0;   ///< kForward: the port the entry has (changed on the wire by NAT only)
+  Address server{};               ///< kForward: the RIP, of the packet's family
+  std::uint16_t server_port = 0;  ///< kForward: the port the entry has (changed on the wire by NAT only)
 };
 
 /// Result of a configuration command, named as the kernel's errno would be (NLK-02).
 enum class Outcome {
   kOk,
-  kServiceExists,       ///< EEXIST
-  kNoSuchService,       ///< ESRCH
-  kServerExists,        ///< EEXIST
-  kNoSuchServer,        ///< ENOENT
-  kNoSuchScheduler,     ///< ENOENT
-  kOutOfRange,          ///< ERANGE: weight < 0, lower > upper threshold (DST-11)
-  kUnsupported,         ///< a thing this director does not do yet
+  kServiceExists,    ///< EEXIST
+  kNoSuchService,    ///< ESRCH
+  kServerExists,     ///< EEXIST
+  kNoSuchServer,     ///< ENOENT
+  kNoSuchScheduler,  ///< ENOENT
+  kOutOfRange,       ///< ERANGE: weight < 0, lower > upper threshold (DST-11)
+  kUnsupported,      ///< a thing this director does not do yet
 };
 
 enum class TcpState : std::uint8_t {
-  kNone, kEstablished, kSynSent, kSynRecv, kFinWait, kTimeWait, kClose, kCloseWait, kLastAck, kListen, kSynAck,
+  kNone,
+  kEstablished,
+  kSynSent,
+  kSynRecv,
+  kFinWait,
+  kTimeWait,
+  kClose,
+  kCloseWait,
+  kLastAck,
+  kListen,
+  kSynAck,
 };
 
 /// One row of `ipvsadm -L -n -c`: a connection entry, or a template (client port 0).
@@ -76,7 +87,8 @@ struct Timeouts {
 /// hour gives the same tables as 3600 steps of a second.
 class Director {
  public:
-  Director();
+  /// @param entries  entries and templates for which room is made at once; beyond that the table grows by doubling.
+  explicit Director(std::size_t entries = 4096);
   ~Director();
   Director(const Director&) = delete;
   Director& operator=(const Director&) = delete;
@@ -106,6 +118,8 @@ class Director {
 
   /// Services in the order they were added; their servers in list order.
   std::vector<const VirtualService*> services() const;
+  /// Connections, packets and bytes of all services, also of those that are gone (CON-75).
+  Counters totals() const;
   /// Every entry and template, in no particular order (CON-04).
   std::vector<EntryView> entries(DirectorTime now) const;
 

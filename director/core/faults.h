@@ -9,8 +9,75 @@ namespace lvspec::director {
 /// constant false and every trace of them is optimised away.
 ///
 /// X(enumerator, "name on the command line", "what it does wrong", "field reports that describe it")
-#define LVSPEC_FAULT_LIST(X)                                                                                       \
-  X(kNoPersistence, "no-persistence", "ignores persistence altogether", "FR-27 FR-112")
+// clang-format off
+#define LVSPEC_FAULT_LIST(X)                                                                                         \
+  /* Is it sticky at all? */                                                                                         \
+  X(kNoPersistence, "no-persistence", "ignores persistence altogether", "FR-27 FR-112")                              \
+  X(kOneServerForAll, "one-server-for-all", "all clients share one template", "FR-32 FR-33 FR-41")                   \
+  X(kMarkAlwaysPersistent, "mark-always-persistent", "a mark service sticks without -p", "FR-26")                    \
+  X(kEditPersistenceIgnored, "edit-persistence-ignored", "-E does not switch persistence on or off", "FR-10")        \
+  X(kPersistenceOffSticks, "persistence-off-still-sticks", "after -E without -p old templates are used", "FR-22")    \
+  X(kFirstPacketDropped, "first-packet-dropped", "the packet that makes a template is dropped", "FR-14")             \
+  X(kPinnedAfterHandshake, "pinned-after-handshake", "simultaneous first connections split", "FR-113")               \
+  /* The client's key */                                                                                             \
+  X(kMaskIgnored, "mask-ignored", "-M has no effect", "FR-38 FR-43")                                                 \
+  X(kMaskZeroIsUnset, "mask-zero-is-unset", "-M 0.0.0.0 counts as no mask", "FR-37")                                 \
+  X(kMaskWrongBytes, "mask-wrong-bytes", "the mask is applied in the other byte order", "FR-38 FR-41")               \
+  X(kKeyIncludesSourcePort, "key-includes-source-port", "each client port has its own template", "FR-42 FR-93")      \
+  /* Ports */                                                                                                        \
+  X(kPpcCoversAllPorts, "ppc-covers-all-ports", "a one-port template serves all ports of the VIP", "FR-45")          \
+  X(kPccKeyIncludesPort, "pcc-key-includes-port", "a port-0 service sticks per port", "FR-45 FR-47")                 \
+  X(kTcpUdpShareTemplate, "tcp-udp-share-template", "port-0 templates know no protocol", "FR-45")                    \
+  X(kPortZeroNotForwarded, "port-zero-not-forwarded", "port 0 is accepted and forwards nothing", "FR-47")            \
+  X(kPortZeroShadowsExact, "port-zero-shadows-exact", "port 0 wins over the exact port", "FR-99")                    \
+  X(kFtpPortsIgnored, "ftp-ports-ignored", "a port-21 service does not take port 20 and 1024+", "FR-46")             \
+  X(kNatPortZero, "nat-port-zero", "a server without port gets packets for port 0", "FR-52")                         \
+  X(kServersFolded, "servers-folded", "one address with two ports is one server", "FR-44")                           \
+  /* Marks */                                                                                                        \
+  X(kMarkKeyIncludesPort, "mark-template-per-port", "a mark service sticks per port", "FR-55")                       \
+  X(kMarkKeyIncludesProtocol, "mark-template-per-protocol", "a mark service sticks per protocol", "FR-55")           \
+  X(kMarkKeyIncludesAddress, "mark-template-per-vip", "a mark service sticks per virtual address", "FR-55")          \
+  X(kUnmarkedBalanced, "unmarked-balanced", "a mark service takes unmarked packets too", "FR-59")                    \
+  X(kMarksMixed, "marks-mixed", "templates of different marks are one", "FR-117")                                    \
+  /* The window */                                                                                                   \
+  X(kTemplateNeverExpires, "template-never-expires", "templates stay for ever", "FR-15 FR-22")                       \
+  X(kTimeoutUnitSlip, "timeout-unit-slip", "the window is a sixtieth of -p", "FR-06")                                \
+  X(kTimeoutConstant, "timeout-constant", "every window is 360 s", "FR-07")                                          \
+  X(kTimeout16Bit, "timeout-16-bit", "windows above 65535 s are cut to that", "FR-13")                               \
+  X(kWindowNotRenewed, "window-not-renewed", "a new connection does not restart the window", "FR-16 FR-17")          \
+  X(kWindowRenewedByPackets, "window-renewed-by-packets", "every packet restarts the window", "FR-16 FR-18")         \
+  X(kNoExtension, "no-extension", "a template ends while its connections are open", "FR-18")                         \
+  X(kExtensionFullTimeout, "extension-full-timeout", "open connections extend by -p, not by 60 s", "FR-01")          \
+  X(kExtensionNotStored, "extension-not-stored", "after an extension the window is -p again", "FR-01")               \
+  X(kDroppedOnRst, "template-dropped-on-rst", "a client's RST ends its template", "FR-21")                           \
+  X(kExpireOnlyOnRead, "expire-only-on-read", "nothing expires unless somebody lists the table", "FR-19")            \
+  /* Edits */                                                                                                        \
+  X(kEditTimeoutIgnored, "edit-timeout-ignored", "-E does not change the window", "FR-08")                           \
+  X(kEditReachesTemplates, "edit-reaches-old-templates", "old templates are renewed with the new -p", "FR-08")       \
+  X(kEditDropsTemplates, "edit-drops-templates", "-E forgets all templates of the service", "FR-95")                 \
+  X(kClearDropsTemplates, "clear-drops-templates", "-C forgets all entries and templates", "FR-90")                  \
+  X(kRevivalRestartsWindow, "revival-restarts-window", "re-adding a server restarts its windows", "FR-91")           \
+  X(kRevivalLost, "revival-lost", "delete and re-add forgets templates", "FR-90")                                    \
+  X(kKeyedByPosition, "template-keyed-by-position", "a template names a place in the server list", "FR-92")          \
+  /* Server gone, quiescent, full */                                                                                 \
+  X(kWeightZeroChosen, "weight-zero-chosen", "new clients are sent to weight-0 servers", "FR-69")                    \
+  X(kWeightZeroUnpins, "weight-zero-unpins", "weight 0 drops pinned clients, expiry off", "FR-72")                   \
+  X(kQuiescentIgnored, "quiescent-sysctl-ignored", "expire_quiescent_template has no effect", "FR-69")               \
+  X(kRemovedServerUsed, "removed-server-used", "pinned clients go on to a deleted server", "FR-63 FR-70")            \
+  X(kNodestIgnored, "nodest-sysctl-ignored", "expire_nodest_conn has no effect", "FR-64 FR-66")                      \
+  X(kNotPinnedAgain, "not-pinned-again", "with its server gone a client bounces over the rest", "FR-78")             \
+  X(kThresholdIgnored, "threshold-ignored", "full servers get new clients", "FR-119")                                \
+  X(kThresholdUnpins, "threshold-unpins", "a full server loses its pinned clients", "FR-119")                        \
+  X(kNoUnreachable, "no-unreachable", "with no server left packets vanish without ICMP", "")                         \
+  /* Port reuse */                                                                                                   \
+  X(kReuseUnpins, "reuse-reschedules-pinned", "a reused port of a pinned client is scheduled anew", "FR-81")         \
+  X(kReuseSynDropped, "reuse-syn-dropped", "the first SYN on a reused port is dropped", "FR-82")                     \
+  /* Schedulers */                                                                                                   \
+  X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
+  X(kWlcIgnoresWeights, "wlc-ignores-weights", "wlc is lc", "")                                                      \
+  X(kTailInsertion, "tail-insertion", "the first server added is the first in the list", "")                         \
+  X(kEditRestartsScheduler, "edit-restarts-scheduler", "-E with the same scheduler starts it afresh", "FR-95")
+// clang-format on
 
 enum class Fault {
   kNoFault,

@@ -20,11 +20,11 @@ struct TcpFlags {
 struct Packet {
   Family family = Family::kIpv4;
   Protocol protocol = Protocol::kNone;
-  Address source, destination;
+  Address source{}, destination{};
   std::uint16_t source_port = 0, destination_port = 0;  ///< host order
-  TcpFlags tcp;                                          ///< TCP only
-  std::uint32_t mark = 0;                                ///< netfilter mark; set by Classifier::mark_of
-  std::uint32_t length = 0;                              ///< bytes of the IP packet, as counted in InBytes
+  TcpFlags tcp;                                         ///< TCP only
+  std::uint32_t mark = 0;                               ///< netfilter mark; set by Classifier::mark_of
+  std::uint32_t length = 0;                             ///< bytes of the IP packet, as counted in InBytes
 };
 
 /// Reads one Ethernet frame. @return nothing for what IPVS would not look at: not IP, not TCP or UDP, a fragment,

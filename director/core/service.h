@@ -12,6 +12,7 @@
 namespace lvspec::director {
 
 class Scheduler;
+struct VirtualService;
 
 /// A service is known by {family, mark}, or by {family, protocol, address, port} (SVC-16). A mark of 0 means "by
 /// address"; with a mark the other fields are zero.
@@ -19,7 +20,7 @@ struct ServiceKey {
   Family family = Family::kIpv4;
   std::uint32_t fwmark = 0;
   Protocol protocol = Protocol::kNone;
-  Address address;
+  Address address{};
   std::uint16_t port = 0;
 
   bool operator==(const ServiceKey&) const = default;
@@ -46,7 +47,7 @@ struct RealServerSettings {
 /// Identity of a real server inside its service (DST-09).
 struct RealServerKey {
   Family family = Family::kIpv4;
-  Address address;
+  Address address{};
   std::uint16_t port = 0;
 
   bool operator==(const RealServerKey&) const = default;
@@ -67,6 +68,8 @@ struct RealServer {
   std::uint32_t active = 0, inactive = 0, persistent = 0;  ///< CON-70
   std::uint32_t references = 0;                            ///< entries and templates bound to it
   Counters counters;
+  VirtualService* listed_in = nullptr;  ///< the service that lists it; null while in the trash
+  std::uint64_t counted_for = 0;        ///< serial of the service object whose time `counters` cover (DST-04)
 };
 
 /// A virtual service and its real servers, most recently added first (DST-05).
@@ -76,6 +79,7 @@ struct VirtualService {
   std::vector<RealServer*> servers;  ///< list order; owned by Director
   std::unique_ptr<Scheduler> scheduler;
   Counters counters;
+  std::uint64_t serial = 0;  ///< no two service objects of one director share it, not even of the same key
 
   VirtualService();
   ~VirtualService();

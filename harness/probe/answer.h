@@ -22,12 +22,12 @@ enum class Outcome {
 /// What a client observed. A refusal is an observation, not an error.
 struct Answer {
   Outcome outcome = Outcome::kSilence;
-  std::string server;  ///< "real2", or "director" for a server on the director itself; empty unless one answered
-  Endpoint client;     ///< the client's end as it was bound
-  Endpoint target;     ///< VIP and port
-  Endpoint seen_client;  ///< the client as the real server saw it (TCP, HTTP, UDP); differs behind NAT
+  std::string server{};    ///< "real2", or "director" for a server on the director itself; empty unless one answered
+  Endpoint client{};       ///< the client's end as it was bound
+  Endpoint target{};       ///< VIP and port
+  Endpoint seen_client{};  ///< the client as the real server saw it (TCP, HTTP, UDP); differs behind NAT
   std::chrono::microseconds took{};
-  std::string detail;  ///< errno text, HTTP status line, or curl's words
+  std::string detail{};  ///< errno text, HTTP status line, or curl's words
 };
 
 std::ostream& operator<<(std::ostream& out, Outcome outcome);

@@ -15,8 +15,8 @@ inline const Prefix kClients = Prefix::of("192.0.2.0/24");      ///< client i is
 inline const Prefix kClients6 = Prefix::of("2001:db8:2::/64");  ///< client i is 2001:db8:2::i
 inline const Prefix kVips = Prefix::of("198.51.100.0/24");
 inline const Prefix kVips6 = Prefix::of("2001:db8:51::/64");
-inline const Prefix kLan = Prefix::of("203.0.113.0/24");        ///< director .1, real server i .10+i, clients' router .254
-inline const Prefix kLan6 = Prefix::of("2001:db8:113::/64");    ///< the same: ::1, ::(10+i), ::fe
+inline const Prefix kLan = Prefix::of("203.0.113.0/24");  ///< director .1, real server i .10+i, clients' router .254
+inline const Prefix kLan6 = Prefix::of("2001:db8:113::/64");  ///< the same: ::1, ::(10+i), ::fe
 }  // namespace addresses
 
 /// How the director under test sits in its node.
@@ -35,7 +35,7 @@ enum class DirectorPlace {
 /// network does, so that a thousand clients cost no more than one. Their addresses are local to it; those of
 /// `mute_prefixes` are routed to it but not local, so what is sent to them vanishes (a client that fell silent).
 struct Topology {
-  int client_count = 1;                  ///< clients 1..n that a case means to use; the whole prefix is always there
+  int client_count = 1;  ///< clients 1..n that a case means to use; the whole prefix is always there
   std::vector<Prefix> client_prefixes = {addresses::kClients, addresses::kClients6};
   std::vector<Prefix> mute_prefixes = {Prefix::of("192.0.2.240/28")};  ///< taken out of client_prefixes
   int server_count = 3;

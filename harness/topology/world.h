@@ -1,23 +1,20 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/netlink/mac_address.h"
 #include "harness/netns/namespace.h"
 #include "harness/topology/topology.h"
 
 namespace lvspec {
 
-using MacAddress = std::array<std::uint8_t, 6>;
-
 /// One end of a link, as a node sees it: always "eth0".
 struct Port {
-  std::string name;       ///< "eth0"
+  std::string name;  ///< "eth0"
   int ifindex = 0;
-  MacAddress mac{};       ///< 02:00:cb:00:71:NN, fixed by us, so that captures read well and nobody has to ask
+  MacAddress mac{};         ///< 02:00:cb:00:71:NN, fixed by us, so that captures read well and nobody has to ask
   int segment_ifindex = 0;  ///< ifindex of the switch's end of this link, in the segment's namespace
 };
 
@@ -50,7 +47,8 @@ class World {
   /// kInline only: the director's side of that pair, and the MAC that both its wire and its stack have.
   const Port& stack_port() const { return stack_port_; }
 
-  /// Raises or cuts the link of a node. The other end sees the carrier go.
+  /// Raises or cuts the link of a node, at the switch's end: the node sees its carrier go. When it returns from
+  /// raising, frames pass, and no node waits any longer for an ARP or ND answer that the cut has swallowed.
   Status set_link(Node& node, bool up);
 
  private:

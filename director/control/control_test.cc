@@ -1,0 +1,92 @@
+#include "director/control/control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "director/control/protocol.h"
+#include "director/control/translate.h"
+
+namespace lvspec::director {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ControlTest : public ::testing::Test {
+ protected:
+  json ask(const json& request) { return json::parse(control_.answer(7, request.dump())); }
+  static json web() {
+    return protocol::ServiceId{.family = "ipv4", .protocol = "tcp", .address = "198.51.100.10", .port = 80, .fwmark = 0};
+  }
+  static json persistent(std::uint32_t timeout_s) {
+    return protocol::ServiceSettings{
+        .scheduler = "rr", .persistent = true, .timeout_s = timeout_s, .netmask = "255.255.255.0", .one_packet = false};
+  }
+
+  Director director_;
+  Clock clock_{true};
+  Control control_{director_, clock_};
+};
+
+TEST_F(ControlTest, WhatIsSetIsReadBack) {
+  ASSERT_EQ(ask({{"verb", "add_service"}, {"service", web()}, {"settings", persistent(300)}}), json({{"ok", true}}));
+  ASSERT_EQ(ask({{"verb", "add_server"},
+                 {"service", web()},
+                 {"server", protocol::ServerId{"203.0.113.11", 80}},
+                 {"settings", protocol::ServerSettings{.method = "route", .weight = 5, .upper_threshold = 0, .lower_threshold = 0}}}),
+            json({{"ok", true}}));
+  const auto tables = ask({{"verb", "dump"}})["tables"].get<protocol::Tables>();
+  ASSERT_EQ(tables.services.size(), 1U);
+  EXPECT_EQ(json(tables.services[0].id), web());
+  EXPECT_EQ(json(tables.services[0].settings), persistent(300));
+  ASSERT_EQ(tables.services[0].servers.size(), 1U);
+  EXPECT_EQ(tables.services[0].servers[0].settings.weight, 5);
+}
+
+TEST_F(ControlTest, RefusesInTheWordsOfIpvsadm) {
+  const json add = {{"verb", "add_service"}, {"service", web()}, {"settings", persistent(300)}};
+  ask(add);
+  EXPECT_EQ(ask(add)["error"], "Service already exists");
+  EXPECT_EQ(ask({{"verb", "remove_server"}, {"service", web()}, {"server", protocol::ServerId{"203.0.113.11", 80}}})["error"],
+            "No such destination");
+}
+
+TEST_F(ControlTest, ABadRequestNamesTheField) {
+  EXPECT_THAT(json::parse(control_.answer(7, "{"))["error"].get<std::string>(), HasSubstr("not a JSON object"));
+  EXPECT_THAT(ask({{"verb", "dance"}})["error"].get<std::string>(), HasSubstr("\"dance\" is unknown"));
+  EXPECT_EQ(ask({{"verb", "advance"}})["error"], "ns: missing");
+  EXPECT_THAT(ask({{"verb", "advance"}, {"ns", -1}})["error"].get<std::string>(), HasSubstr("does not go back"));
+  json service = web();
+  service["address"] = "198.51.100";
+  EXPECT_THAT(ask({{"verb", "remove_service"}, {"service", service}})["error"].get<std::string>(),
+              HasSubstr("service address \"198.51.100\""));
+}
+
+TEST_F(ControlTest, AManualClockMovesOnlyWhenAdvanced) {
+  const auto before = clock_.now();
+  EXPECT_EQ(clock_.now(), before);
+  EXPECT_EQ(ask({{"verb", "advance"}, {"ns", 1'000'000'000}})["now_ns"], 1'000'000'000);
+  EXPECT_EQ(clock_.now() - before, std::chrono::seconds(1));
+}
+
+// A fence may be seen before or after somebody waits for it; either way there is one reply.
+TEST_F(ControlTest, AFenceIsAnsweredOnce) {
+  EXPECT_THAT(control_.answer(7, R"({"verb":"await_fence","token":1})"), IsEmpty());
+  const auto replies = control_.on_fence(1);
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].first, 7);
+  EXPECT_THAT(control_.on_fence(2), IsEmpty());
+  EXPECT_EQ(ask({{"verb", "await_fence"}, {"token", 2}}), json({{"ok", true}}));
+}
+
+TEST_F(ControlTest, StopStops) {
+  EXPECT_FALSE(control_.stopped());
+  ask({{"verb", "stop"}});
+  EXPECT_TRUE(control_.stopped());
+}
+
+}  // namespace
+}  // namespace lvspec::director

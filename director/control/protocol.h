@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+/// What is said over the director's control socket: one JSON object a line, a request and then its reply.
+///
+///   -> {"verb":"add_service","service":{"family":"ipv4","protocol":"tcp","address":"198.51.100.10","port":80,
+///       "fwmark":0},"settings":{"scheduler":"rr","persistent":true,"timeout_s":300,"netmask":"255.255.255.255",
+///       "one_packet":false}}
+///   <- {"ok":true}
+///   <- {"ok":false,"code":"service-exists","error":"Service already exists"}
+///
+/// This header is all that the harness knows of the director; the replies use ipvsadm's words (ADM-50..58).
+namespace lvspec::director::protocol {
+
+/// A virtual service's identity: by mark if `fwmark` is not 0, else by protocol, address and port.
+struct ServiceId {
+  std::string family = "ipv4";  ///< "ipv4" or "ipv6"
+  std::string protocol;         ///< "tcp" or "udp"; empty with a mark
+  std::string address;          ///< empty with a mark
+  std::uint16_t port = 0;
+  std::uint32_t fwmark = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceId, family, protocol, address, port, fwmark)
+
+struct ServiceSettings {
+  std::string scheduler = "wlc";
+  bool persistent = false;
+  std::uint32_t timeout_s = 0;
+  std::string netmask;  ///< IPv4: "255.255.255.0"; IPv6: the prefix length, "64"; empty: every bit
+  bool one_packet = false;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceSettings, scheduler, persistent, timeout_s, netmask, one_packet)
+
+struct ServerId {
+  std::string address;
+  std::uint16_t port = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerId, address, port)
+
+struct ServerSettings {
+  std::string method = "route";  ///< "route", "masq" or "tunnel"
+  std::int32_t weight = 1;
+  std::uint32_t upper_threshold = 0, lower_threshold = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerSettings, method, weight, upper_threshold, lower_threshold)
+
+/// One `-j MARK` rule of the mangle table. Empty strings match everything.
+struct Mark {
+  std::string family = "ipv4";
+  std::string protocol;              ///< "tcp", "udp" or empty
+  std::string source, destination;   ///< "192.0.2.0/24" or empty
+  std::uint16_t source_port_low = 0, source_port_high = 65535;
+  std::uint16_t destination_port_low = 0, destination_port_high = 65535;
+  std::uint32_t mark = 0, mask = 0xffffffff;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Mark, family, protocol, source, destination, source_port_low, source_port_high,
+                                   destination_port_low, destination_port_high, mark, mask)
+
+struct Sysctls {
+  int conn_reuse_mode = 1, expire_nodest_conn = 0, expire_quiescent_template = 0, sloppy_tcp = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sysctls, conn_reuse_mode, expire_nodest_conn, expire_quiescent_template, sloppy_tcp)
+
+struct Timeouts {
+  std::uint32_t tcp_s = 0, tcp_fin_s = 0, udp_s = 0;  ///< 0 keeps the value
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Timeouts, tcp_s, tcp_fin_s, udp_s)
+
+struct ServerRow {
+  ServerId id;
+  ServerSettings settings;
+  std::uint32_t active = 0, inactive = 0, persistent = 0;
+  std::uint64_t connections = 0, in_packets = 0, in_bytes = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerRow, id, settings, active, inactive, persistent, connections, in_packets,
+                                   in_bytes)
+
+struct ServiceRow {
+  ServiceId id;
+  ServiceSettings settings;
+  std::vector<ServerRow> servers;  ///< list order: most recently added first
+  std::uint64_t connections = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceRow, id, settings, servers, connections)
+
+/// A connection entry or a template, as in `ipvsadm -L -n -c`.
+struct EntryRow {
+  std::string protocol;  ///< "tcp", "udp", "ip" (templates of marks)
+  std::string client, virtual_address, server;
+  std::uint16_t client_port = 0, virtual_port = 0, server_port = 0;
+  bool is_template = false;
+  std::string state;
+  std::int64_t expires_in_ns = 0, timeout_ns = 0;
+  std::uint32_t controlled = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EntryRow, protocol, client, virtual_address, server, client_port, virtual_port,
+                                   server_port, is_template, state, expires_in_ns, timeout_ns, controlled)
+
+struct Tables {
+  std::int64_t now_ns = 0;
+  std::vector<ServiceRow> services;
+  std::vector<EntryRow> entries;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, now_ns, services, entries)
+
+/// A frame of this EtherType (IEEE 802 local experimental) on the wire is a fence: eight bytes of token follow. Since
+/// frames keep their order, a fence seen means that everything sent before it has been handled ("await_fence").
+inline constexpr std::uint16_t kFenceEtherType = 0x88b5;
+
+}  // namespace lvspec::director::protocol

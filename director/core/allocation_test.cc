@@ -1,0 +1,43 @@
+// The design's promise that nothing is allocated on the packet path once a table is sized.
+
+#include <cstdlib>
+#include <new>
+
+#include "director/core/test_world.h"
+
+namespace {
+std::size_t allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace lvspec::director {
+namespace {
+
+TEST(PacketPath, DoesNotAllocate) {
+  Director director(8192);
+  ASSERT_EQ(director.add_service(tcp_service(80), persistent(10)), Outcome::kOk);
+  ASSERT_EQ(director.add_server(tcp_service(80), real(1), {}), Outcome::kOk);
+  ASSERT_EQ(director.add_server(tcp_service(80), real(2), {}), Outcome::kOk);
+  DirectorTime now{};
+  const std::size_t before = allocations;
+  for (int round = 0; round < 3; ++round) {
+    for (int n = 0; n < 4000; ++n) {
+      for (const TcpFlags& flags : {kSyn, kAck, kRst}) {
+        director.handle(now, packet_of({.from = Address::v4(0x0a000000u + n), .client_port = 40000}, flags));
+      }
+    }
+    now += 100s;
+    director.expire(now);
+  }
+  EXPECT_EQ(allocations, before);
+}
+
+}  // namespace
+}  // namespace lvspec::director

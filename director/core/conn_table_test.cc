@@ -1,0 +1,181 @@
+#include "director/core/conn_table.h"
+
+#include "director/core/test_world.h"
+
+namespace lvspec::director {
+namespace {
+
+class ConnTableTest : public testing::Test {
+ protected:
+  ConnKey key(int from, std::uint16_t port = 40000) {
+    return connection_key(packet_of({.from = client(from), .client_port = port}));
+  }
+  ConnKey template_of(int from) {
+    return {.protocol = Protocol::kTcp, .is_template = true, .client = client(from), .virtual_address = vip()};
+  }
+  ConnEntry& make(const ConnKey& key, Duration timeout, DirectorTime now = {}) {
+    ConnEntry& entry = table.create(key, server, 80);
+    entry.timeout = timeout;
+    table.arm(entry, now);
+    return entry;
+  }
+
+  RealServer server;
+  int released = 0;
+  ConnTable table{[this](RealServer&) { ++released; }, 4};
+};
+
+TEST_F(ConnTableTest, FindsByTheWholeKeyOnly) {
+  ConnEntry& entry = make(key(1), 10s);
+  EXPECT_EQ(table.find(key(1)), &entry);
+  EXPECT_EQ(table.find(key(2)), nullptr);
+  EXPECT_EQ(table.find(key(1, 40001)), nullptr);
+  ConnKey other_family = key(1);
+  other_family.family = Family::kIpv6;
+  EXPECT_EQ(table.find(other_family), nullptr);
+}
+
+// TPL-18
+TEST_F(ConnTableTest, ConnectionsAndTemplatesNeverMatchEachOther) {
+  make(template_of(1), 10s);
+  ConnKey from_port_zero = template_of(1);
+  from_port_zero.is_template = false;
+  EXPECT_EQ(table.find(from_port_zero), nullptr);
+}
+
+// TPL-17, also across a growing table
+TEST_F(ConnTableTest, OfEqualKeysTheNewestIsFound) {
+  make(template_of(1), 10s);
+  ConnEntry& newer = make(template_of(1), 10s);
+  EXPECT_EQ(table.find(template_of(1)), &newer);
+  table.reserve(1024);
+  EXPECT_EQ(table.find(template_of(1)), &newer);
+}
+
+TEST_F(ConnTableTest, GrowsAndKeepsPointersValid) {
+  std::vector<ConnEntry*> entries;
+  for (int n = 0; n < 3000; ++n) entries.push_back(&make(key(n), 10s));
+  for (int n = 0; n < 3000; ++n) ASSERT_EQ(table.find(key(n)), entries[n]);
+  EXPECT_EQ(table.size(), 3000u);
+  EXPECT_EQ(table.fire(DirectorTime(10s)), 3000u);
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(server.references, 0u);
+}
+
+// CON-02
+TEST_F(ConnTableTest, RepliesComeFromTheServerUnderNatElseFromTheVip) {
+  server.key = real(1, 8080);
+  ConnEntry& routed = make(key(1), 10s);
+  server.settings.method = ForwardMethod::kMasquerade;
+  ConnEntry& natted = table.create(key(2), server, 8080);
+  table.arm(natted, {});
+  const auto reply = [&](const Address& from, std::uint16_t port, int to) {
+    return packet_of({.from = from, .to = client(to), .port = 40000, .client_port = port});
+  };
+  EXPECT_EQ(table.find_reply(reply(vip(), 80, 1)), &routed);
+  EXPECT_EQ(table.find_reply(reply(rip(1), 80, 1)), nullptr);
+  EXPECT_EQ(table.find_reply(reply(rip(1), 8080, 2)), &natted);
+  EXPECT_EQ(table.find_reply(reply(vip(), 80, 2)), nullptr);
+}
+
+TEST_F(ConnTableTest, FiresAtTheDeadlineNotBefore) {
+  make(key(1), 10s);
+  EXPECT_EQ(table.next_deadline(), DirectorTime(10s));
+  EXPECT_EQ(table.fire(DirectorTime(10s) - 1ns), 0u);
+  EXPECT_EQ(table.fire(DirectorTime(10s)), 1u);
+  EXPECT_EQ(table.next_deadline(), std::nullopt);
+}
+
+// TPL-34, TPL-35: one step over an hour is the same as many small ones.
+TEST_F(ConnTableTest, ExtendsFromEachDeadlineInOneLongStep) {
+  ConnEntry& tmpl = make(template_of(1), 100s);
+  ConnEntry& connection = make(key(1), 250s);
+  table.control(connection, tmpl);
+  EXPECT_EQ(table.fire(DirectorTime(249s)), 0u);
+  EXPECT_EQ(table.next_deadline(), DirectorTime(250s));
+  EXPECT_EQ(tmpl.timer.due.deadline, DirectorTime(280s));  // 100, 160, 220, 280
+  EXPECT_EQ(tmpl.timeout, Duration(60s));
+  EXPECT_EQ(table.fire(DirectorTime(3600s)), 2u);
+}
+
+// TPL-36: at one instant the connection goes first, whichever was armed first.
+TEST_F(ConnTableTest, ConnectionsGoBeforeTheirTemplate) {
+  for (const bool template_first : {true, false}) {
+    ConnEntry* tmpl = template_first ? &make(template_of(1), 120s) : nullptr;
+    ConnEntry& connection = make(key(1), 120s);
+    if (tmpl == nullptr) tmpl = &make(template_of(1), 120s);
+    table.control(connection, *tmpl);
+    EXPECT_EQ(table.fire(DirectorTime(120s)), 2u);
+  }
+}
+
+// VAL-04
+TEST_F(ConnTableTest, RenamedTemplatesRunOnUnseen) {
+  ConnEntry& tmpl = make(template_of(1), 100s);
+  table.rename(tmpl);
+  EXPECT_EQ(table.find(template_of(1)), nullptr);
+  EXPECT_EQ(table.find(tmpl.key), nullptr);  // not even a service on port 65535 finds it
+  EXPECT_EQ(tmpl.key.virtual_port, 65535);
+  EXPECT_EQ(tmpl.server_port, 65535);
+  EXPECT_EQ(server.persistent, 1u);
+  EXPECT_EQ(table.next_deadline(), DirectorTime(100s));
+}
+
+// CON-70, DST-02
+TEST_F(ConnTableTest, CountsOnTheServerAndReleasesItLast) {
+  ConnEntry& tmpl = make(template_of(1), 100s);
+  ConnEntry& connection = make(key(1), 10s);
+  EXPECT_EQ(server.persistent, 1u);
+  EXPECT_EQ(server.inactive, 1u);
+  table.update_state(connection, false, packet_of({.from = client(1)}, kSyn), {});
+  EXPECT_EQ(server.active, 1u);
+  EXPECT_EQ(server.inactive, 0u);
+  table.update_state(connection, false, packet_of({.from = client(1)}, kAck), {});
+  table.update_state(connection, false, packet_of({.from = client(1)}, kFinAck), {});
+  EXPECT_EQ(server.active, 0u);
+  EXPECT_EQ(server.inactive, 1u);
+  server.available = false;
+  table.remove(connection);
+  EXPECT_EQ(released, 0);
+  table.remove(tmpl);
+  EXPECT_EQ(released, 1);
+}
+
+// VAL-21
+TEST_F(ConnTableTest, SweepTakesTemplatesWithTheirLastConnection) {
+  ConnEntry& tmpl = make(template_of(1), 100s);
+  tmpl.assured = true;
+  table.control(make(key(1), 10s), tmpl);
+  table.control(make(key(1, 40001), 10s), tmpl);
+  make(template_of(2), 100s);
+  RealServer other;
+  table.arm(table.create(key(3), other, 80), {});
+  server.available = false;
+  table.remove_unavailable();
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_NE(table.find(key(3)), nullptr);
+  EXPECT_EQ(released, 1);
+}
+
+// DST-21, DST-23
+TEST(Overload, KeepsItsValueBetweenTheThresholds) {
+  RealServer server;
+  const auto at = [&](std::uint32_t connections) {
+    server.inactive = connections;
+    update_overload(server);
+    return server.overloaded;
+  };
+  EXPECT_FALSE(at(1000));
+  server.settings.upper_threshold = 5;
+  EXPECT_TRUE(at(5));
+  EXPECT_TRUE(at(4));  // 4 * 4 >= 5 * 3
+  EXPECT_FALSE(at(3));
+  EXPECT_FALSE(at(4));
+  server.settings.lower_threshold = 2;
+  EXPECT_TRUE(at(6));
+  EXPECT_TRUE(at(2));
+  EXPECT_FALSE(at(1));
+}
+
+}  // namespace
+}  // namespace lvspec::director

@@ -1,0 +1,196 @@
+#include "director/core/director.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "director/core/director_state.h"
+#include "director/core/faults.h"
+#include "director/core/tcp_states.h"
+
+namespace lvspec::director {
+namespace {
+
+// With a mark the other fields mean nothing, so they are not compared either (SVC-16).
+ServiceKey identity_of(const ServiceKey& key) {
+  if (key.fwmark == 0) return key;
+  return {.family = key.family, .fwmark = key.fwmark};
+}
+
+std::string state_name(const ConnEntry& entry) {
+  if (entry.key.is_template) return entry.assured ? "ASSURED" : "NONE";
+  if (entry.key.protocol == Protocol::kUdp) return "UDP";
+  return std::string(tcp_state_name(entry.state));
+}
+
+EntryView view_of(const ConnEntry& entry, DirectorTime now) {
+  return {.family = entry.key.family,
+          .protocol = entry.key.protocol,
+          .client = entry.key.client,
+          .virtual_address = entry.key.virtual_address,
+          .server = entry.server->key.address,
+          .client_port = entry.key.client_port,
+          .virtual_port = entry.key.virtual_port,
+          .server_port = entry.server_port,
+          .is_template = entry.key.is_template,
+          .state = state_name(entry),
+          .expires_in = std::max<Duration>(entry.timer.due.deadline - now, Duration::zero()),
+          .timeout = entry.timeout,
+          .controlled = entry.controlled,
+          .fwmark = entry.fwmark,
+          .bound_available = entry.server->available};
+}
+
+// For faults only: forget every entry that `doomed` picks.
+template <typename Predicate>
+void forget(ConnTable& connections, Predicate doomed) {
+  std::vector<ConnEntry*> found;
+  connections.for_each([&](ConnEntry& entry) {
+    if (doomed(entry)) found.push_back(&entry);
+  });
+  for (ConnEntry* entry : found) connections.remove(*entry);
+}
+
+// For a fault only: templates that name a place in `before` follow that place to `after`.
+void rebind_by_position(ConnTable& connections, const std::vector<RealServer*>& before,
+                        const std::vector<RealServer*>& after) {
+  std::vector<std::pair<ConnEntry*, RealServer*>> moves;
+  connections.for_each([&](ConnEntry& entry) {
+    if (!entry.key.is_template) return;
+    const std::size_t place = std::find(before.begin(), before.end(), entry.server) - before.begin();
+    if (place < before.size() && place < after.size()) moves.emplace_back(&entry, after[place]);
+  });
+  for (const auto& [entry, server] : moves) connections.rebind(*entry, *server);
+}
+
+}  // namespace
+
+std::size_t Director::State::advance(DirectorTime now, Reading reading) {
+  if (now < time) {
+    std::fprintf(stderr, "lvspec director: time went back from %lld ns to %lld ns\n",
+                 static_cast<long long>(time.time_since_epoch().count()),
+                 static_cast<long long>(now.time_since_epoch().count()));
+    std::abort();
+  }
+  time = now;
+  if (fault(Fault::kExpireOnlyOnRead) && reading == Reading::kNo) return 0;
+  return connections.fire(now);
+}
+
+void Director::State::sweep() {
+  if (sysctls.expire_nodest_conn == 0 || fault(Fault::kNodestIgnored)) return;
+  connections.remove_unavailable();
+}
+
+Director::Director(std::size_t entries) : state_(std::make_unique<State>(entries)) {}
+Director::~Director() = default;
+
+Verdict Director::handle(DirectorTime now, const Packet& packet) { return state_->handle(now, packet); }
+void Director::handle_reply(DirectorTime now, const Packet& packet) { state_->handle_reply(now, packet); }
+std::size_t Director::expire(DirectorTime now) { return state_->advance(now); }
+
+std::optional<DirectorTime> Director::next_deadline() const {
+  // Entries that nobody reads do not expire under this fault; who waits for them to would wait for ever.
+  if (fault(Fault::kExpireOnlyOnRead)) return std::nullopt;
+  return state_->connections.next_deadline();
+}
+
+Outcome Director::add_service(const ServiceKey& key, const ServiceSettings& settings) {
+  return state_->services.add(identity_of(key), settings);
+}
+
+Outcome Director::edit_service(const ServiceKey& key, const ServiceSettings& settings) {
+  VirtualService* const service = state_->services.find(identity_of(key));
+  if (service == nullptr) return Outcome::kNoSuchService;
+  if (fault(Fault::kEditDropsTemplates)) {
+    forget(state_->connections,
+           [&](const ConnEntry& entry) { return entry.key.is_template && entry.server->service == service->key; });
+  }
+  return state_->services.edit(*service, settings);
+}
+
+Outcome Director::remove_service(DirectorTime now, const ServiceKey& key) {
+  state_->advance(now);
+  VirtualService* const service = state_->services.find(identity_of(key));
+  if (service == nullptr) return Outcome::kNoSuchService;
+  state_->services.remove(*service);
+  state_->sweep();
+  return Outcome::kOk;
+}
+
+Outcome Director::add_server(const ServiceKey& key, const RealServerKey& server, const RealServerSettings& settings) {
+  VirtualService* const service = state_->services.find(identity_of(key));
+  if (service == nullptr) return Outcome::kNoSuchService;
+  const std::vector<RealServer*> before = service->servers;
+  const Outcome outcome = state_->services.add_server(*service, server, settings);
+  if (outcome != Outcome::kOk) return outcome;
+  if (fault(Fault::kKeyedByPosition)) rebind_by_position(state_->connections, before, service->servers);
+  if (fault(Fault::kRevivalRestartsWindow)) {
+    std::vector<ConnEntry*> revived;
+    state_->connections.for_each([&](ConnEntry& entry) {
+      if (entry.key.is_template && entry.server->key == server) revived.push_back(&entry);
+    });
+    for (ConnEntry* entry : revived) state_->connections.arm(*entry, state_->time);
+  }
+  return outcome;
+}
+
+Outcome Director::edit_server(const ServiceKey& key, const RealServerKey& server,
+                              const RealServerSettings& settings) {
+  VirtualService* const service = state_->services.find(identity_of(key));
+  if (service == nullptr) return Outcome::kNoSuchService;
+  return state_->services.edit_server(*service, server, settings);
+}
+
+Outcome Director::remove_server(DirectorTime now, const ServiceKey& key, const RealServerKey& server) {
+  state_->advance(now);
+  VirtualService* const service = state_->services.find(identity_of(key));
+  if (service == nullptr) return Outcome::kNoSuchService;
+  const std::vector<RealServer*> before = service->servers;
+  const Outcome outcome = state_->services.remove_server(*service, server);
+  if (outcome != Outcome::kOk) return outcome;
+  if (fault(Fault::kKeyedByPosition)) rebind_by_position(state_->connections, before, service->servers);
+  state_->sweep();
+  return outcome;
+}
+
+void Director::clear(DirectorTime now) {
+  state_->advance(now);
+  while (!state_->services.all().empty()) state_->services.remove(*state_->services.all().front());
+  state_->sweep();
+  if (fault(Fault::kClearDropsTemplates)) {
+    forget(state_->connections, [](const ConnEntry&) { return true; });
+  }
+}
+
+void Director::set_marks(std::vector<MarkRule> rules) { state_->classifier.replace(std::move(rules)); }
+
+void Director::set_sysctls(const Sysctls& sysctls) { state_->sysctls = sysctls; }
+Sysctls Director::sysctls() const { return state_->sysctls; }
+
+void Director::set_timeouts(const Timeouts& timeouts) {
+  Timeouts& current = state_->timeouts;
+  if (timeouts.tcp_s != 0) current.tcp_s = timeouts.tcp_s;
+  if (timeouts.tcp_fin_s != 0) current.tcp_fin_s = timeouts.tcp_fin_s;
+  if (timeouts.udp_s != 0) current.udp_s = timeouts.udp_s;
+}
+Timeouts Director::timeouts() const { return state_->timeouts; }
+
+std::vector<const VirtualService*> Director::services() const {
+  std::vector<const VirtualService*> result;
+  for (const auto& service : state_->services.all()) result.push_back(service.get());
+  return result;
+}
+
+Counters Director::totals() const { return state_->totals; }
+
+std::vector<EntryView> Director::entries(DirectorTime now) const {
+  state_->advance(now, State::Reading::kYes);
+  std::vector<EntryView> result;
+  result.reserve(state_->connections.size());
+  state_->connections.for_each([&](const ConnEntry& entry) { result.push_back(view_of(entry, now)); });
+  return result;
+}
+
+}  // namespace lvspec::director

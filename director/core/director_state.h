@@ -1,0 +1,51 @@
+#pragma once
+
+// What a Director consists of; private to director.cc and dispatch.cc.
+
+#include "director/core/classifier.h"
+#include "director/core/conn_table.h"
+#include "director/core/director.h"
+#include "director/core/service_table.h"
+
+namespace lvspec::director {
+
+struct Director::State {
+  explicit State(std::size_t entries)
+      : connections([this](RealServer& server) { services.release(server); }, entries) {}
+
+  /// Time moves to `now`; timers fire. @return how many entries were removed.
+  enum class Reading { kNo, kYes };
+  std::size_t advance(DirectorTime now, Reading reading = Reading::kNo);
+
+  /// After a server was removed: forgets what was bound to it, if `expire_nodest_conn` says so at this moment
+  /// (VAL-21, VAL-23). The kernel does it one tick later; a director with exact timers has no tick to wait for.
+  void sweep();
+
+  Verdict handle(DirectorTime now, Packet packet);
+  void handle_reply(DirectorTime now, const Packet& packet);
+
+  ServiceTable services;
+  ConnTable connections;
+  Classifier classifier;
+  Sysctls sysctls;
+  Timeouts timeouts;
+  Counters totals;
+  DirectorTime time = DirectorTime::min();
+
+ private:
+  /// What becomes of a packet for which there is an entry.
+  enum class Hit { kFollow, kDrop, kScheduleAnew, kDiscardAndDrop };
+  Hit examine(const ConnEntry& entry, const Packet& packet) const;
+  bool reuse_expected(const ConnEntry& entry) const;
+
+  bool may_create_entry(const Packet& packet) const;
+  Verdict schedule(DirectorTime now, Packet packet);
+  Verdict schedule_alone(DirectorTime now, VirtualService& service, const Packet& packet);
+  Verdict schedule_persistent(DirectorTime now, VirtualService& service, const Packet& packet);
+  ConnEntry* usable_template(const ConnKey& key, const Packet& packet);
+  ConnEntry& new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
+                            const Packet& packet);
+  Verdict follow(DirectorTime now, ConnEntry& entry, const Packet& packet);
+};
+
+}  // namespace lvspec::director

@@ -1,0 +1,201 @@
+// What happens to one packet: it follows an entry, or it is scheduled and makes one.
+
+#include "director/core/director_state.h"
+#include "director/core/faults.h"
+#include "director/core/persistence.h"
+#include "director/core/scheduler.h"
+
+namespace lvspec::director {
+namespace {
+
+constexpr Verdict kToLocalStack{.action = Verdict::Action::kPass};
+constexpr Verdict kSilence{.action = Verdict::Action::kDrop};
+constexpr Verdict kUnreachable{.action = Verdict::Action::kReject};
+
+/// Nobody can take the packet: ICMP port unreachable, never a TCP RST. What came to an FTP service for another port
+/// than 21 was perhaps never meant for it (SVC-11, SVC-21). Source: Linux ip_vs_core.c, ip_vs_leave().
+Verdict no_destination(const VirtualService& service, const Packet& packet) {
+  if (service.key.port == kFtpPort && packet.destination_port != kFtpPort) return kToLocalStack;
+  if (fault(Fault::kNoUnreachable)) return kSilence;
+  return kUnreachable;
+}
+
+// One-packet scheduling is for datagrams, also where a mark service gets TCP as well (FWM-10).
+ConnTable::Stored stored(const VirtualService& service, const Packet& packet) {
+  const bool one_packet = service.settings.one_packet && packet.protocol == Protocol::kUdp;
+  return one_packet ? ConnTable::Stored::kOnePacket : ConnTable::Stored::kYes;
+}
+
+void count_packet(Counters& counters, const Packet& packet, bool is_reply) {
+  ++(is_reply ? counters.out_packets : counters.in_packets);
+  (is_reply ? counters.out_bytes : counters.in_bytes) += packet.length;
+}
+
+// Counted for the server, the service that lists it, and in total, while the server is available (CON-75). The
+// service need not be the one that scheduled: templates may be shared (TPL-08).
+void count_packet(RealServer& server, Counters& totals, const Packet& packet, bool is_reply) {
+  if (!server.available) return;
+  count_packet(server.counters, packet, is_reply);
+  if (server.listed_in != nullptr) count_packet(server.listed_in->counters, packet, is_reply);
+  count_packet(totals, packet, is_reply);
+}
+
+}  // namespace
+
+// SVC-02: an entry decides alone; marks, services and templates are asked only where there is none.
+// Source: Linux net/netfilter/ipvs/ip_vs_core.c, ip_vs_in_hook().
+Verdict Director::State::handle(DirectorTime now, Packet packet) {
+  advance(now);
+  if (!services.has_hooks(packet.family)) return kToLocalStack;
+  ConnEntry* const entry = connections.find(connection_key(packet));
+  if (entry == nullptr) return schedule(now, packet);
+  switch (examine(*entry, packet)) {
+    case Hit::kFollow:
+      return follow(now, *entry, packet);
+    case Hit::kDrop:
+      return kSilence;  // state and timer stay as the last accepted packet left them (VAL-20)
+    case Hit::kScheduleAnew:
+      connections.remove(*entry);
+      return schedule(now, packet);
+    case Hit::kDiscardAndDrop:
+      connections.remove(*entry);
+      return kSilence;
+  }
+  return kSilence;
+}
+
+Director::State::Hit Director::State::examine(const ConnEntry& entry, const Packet& packet) const {
+  const RealServer& server = *entry.server;
+  const bool expire_nodest = sysctls.expire_nodest_conn != 0 && !fault(Fault::kNodestIgnored);
+  if (packet.protocol == Protocol::kTcp && packet.tcp.syn) {
+    if (expire_nodest && server.settings.weight == 0) return Hit::kScheduleAnew;  // VAL-22
+    if (reuse_expected(entry)) {
+      return fault(Fault::kReuseSynDropped) ? Hit::kDiscardAndDrop : Hit::kScheduleAnew;
+    }
+  }
+  if (server.available || fault(Fault::kRemovedServerUsed)) return Hit::kFollow;
+  return expire_nodest ? Hit::kScheduleAnew : Hit::kDrop;  // VAL-20
+}
+
+// Has the client begun a new connection from an old port? A connection of a template never counts as such: the
+// new one uses the old entry (CON-40..42). Source: ip_vs_core.c, is_new_conn_expected().
+bool Director::State::reuse_expected(const ConnEntry& entry) const {
+  if (sysctls.conn_reuse_mode == 0) return false;
+  if (entry.controller != nullptr && !fault(Fault::kReuseUnpins)) return false;
+  if (entry.state == TcpState::kTimeWait || entry.state == TcpState::kClose) return true;
+  return (sysctls.conn_reuse_mode & 2) != 0 && entry.state == TcpState::kFinWait && entry.reply_unseen;
+}
+
+// SVC-03. A SYN+ACK qualifies too.
+bool Director::State::may_create_entry(const Packet& packet) const {
+  if (packet.protocol == Protocol::kUdp) return true;
+  return packet.protocol == Protocol::kTcp && !packet.tcp.rst && (packet.tcp.syn || sysctls.sloppy_tcp != 0);
+}
+
+// Source: Linux ip_vs_core.c, ip_vs_try_to_schedule(), ip_vs_schedule(). SVC-15, replies of a local real server, does
+// not arise: packets of the director's own stack come in through handle_reply().
+Verdict Director::State::schedule(DirectorTime now, Packet packet) {
+  if (!may_create_entry(packet)) return kToLocalStack;
+  packet.mark = classifier.mark_of(packet);
+  VirtualService* const service = services.match(packet);
+  if (service == nullptr) return kToLocalStack;
+  if (packet.source_port == kFtpDataPort) return kToLocalStack;  // a server's active FTP data, SVC-14
+  if (is_persistent(*service)) return schedule_persistent(now, *service, packet);
+  if (fault(Fault::kPersistenceOffSticks) && connections.find(template_key(*service, packet).key) != nullptr) {
+    return schedule_persistent(now, *service, packet);
+  }
+  return schedule_alone(now, *service, packet);
+}
+
+Verdict Director::State::schedule_alone(DirectorTime now, VirtualService& service, const Packet& packet) {
+  // Found by way of port 0 or FTP, which only persistent services serve (SVC-11, SVC-12).
+  const bool other_port = service.key.fwmark == 0 && packet.destination_port != service.key.port;
+  if (other_port && !service.settings.persistent) return no_destination(service, packet);
+  RealServer* const server = service.scheduler->pick(service);
+  if (server == nullptr) return no_destination(service, packet);
+  // Unlike a persistent service, one by mark honours its servers' ports here (TPL-09).
+  const std::uint16_t port = server->key.port != 0 ? server->key.port : packet.destination_port;
+  return follow(now, new_connection(service, *server, port, packet), packet);
+}
+
+// TPL-01. Source: Linux ip_vs_core.c, ip_vs_sched_persist().
+Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& service, const Packet& packet) {
+  const TemplateKey wanted = template_key(service, packet);
+  const bool pinned_before = fault(Fault::kNotPinnedAgain) && connections.find(wanted.key) != nullptr;
+  ConnEntry* tmpl = usable_template(wanted.key, packet);
+  const bool found = tmpl != nullptr;
+  if (!found) {
+    RealServer* const server = service.scheduler->pick(service);
+    if (server == nullptr) return no_destination(service, packet);  // and no template, TPL-02
+    if (pinned_before) {
+      const std::uint16_t port = persistent_server_port(service, *server, packet);
+      return follow(now, new_connection(service, *server, port, packet), packet);
+    }
+    tmpl = &connections.create(wanted.key, *server, wanted.has_server_port ? server->key.port : 0);
+    tmpl->timeout = template_timeout(service);
+    tmpl->fwmark = service.key.fwmark;
+  } else if (fault(Fault::kEditReachesTemplates)) {
+    tmpl->timeout = template_timeout(service);
+  }
+
+  RealServer& server = *tmpl->server;
+  ConnEntry& connection = new_connection(service, server, persistent_server_port(service, server, packet), packet);
+  connections.control(connection, *tmpl);
+  // The one place where a template's window restarts, and it is the template's own window (TPL-31, TPL-32).
+  if (!found || !fault(Fault::kWindowNotRenewed)) connections.arm(*tmpl, now);
+  const Verdict verdict = follow(now, connection, packet);
+  return !found && fault(Fault::kFirstPacketDropped) ? kSilence : verdict;
+}
+
+// The template if there is one and it may be used; one that may not is renamed out of the way (VAL-01..08).
+ConnEntry* Director::State::usable_template(const ConnKey& key, const Packet& packet) {
+  ConnEntry* const tmpl = connections.find(key);
+  if (tmpl == nullptr) return nullptr;
+  if (fault(Fault::kPinnedAfterHandshake) && packet.protocol == Protocol::kTcp && !tmpl->assured) return nullptr;
+  if (is_valid_for_template(*tmpl->server, sysctls)) return tmpl;
+  if (!fault(Fault::kNotPinnedAgain)) connections.rename(*tmpl);
+  return nullptr;
+}
+
+ConnEntry& Director::State::new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
+                                           const Packet& packet) {
+  ConnEntry& connection = connections.create(connection_key(packet), server, server_port, stored(service, packet));
+  connection.fwmark = service.key.fwmark;
+  ++server.counters.connections;
+  ++service.counters.connections;
+  ++totals.connections;
+  return connection;
+}
+
+// Every accepted packet is counted, moves the state and restarts the entry's own timer (CON-21).
+Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet& packet) {
+  const Verdict verdict{.action = Verdict::Action::kForward,
+                        .method = entry.method,
+                        .server = entry.server->key.address,
+                        .server_port = entry.server_port};
+  count_packet(*entry.server, totals, packet, /*is_reply=*/false);
+  connections.update_state(entry, /*is_reply=*/false, packet, timeouts);
+  if (!entry.hashed) {
+    connections.remove(entry);  // one packet was all (CON-50); its template has been armed (CON-51)
+    return verdict;
+  }
+  connections.arm(entry, now);
+  if (entry.controller != nullptr) {
+    if (fault(Fault::kWindowRenewedByPackets)) connections.arm(*entry.controller, now);
+    if (fault(Fault::kDroppedOnRst) && packet.tcp.rst) connections.remove(*entry.controller);
+  }
+  return verdict;
+}
+
+// Source: Linux ip_vs_core.c, ip_vs_out_hook(), handle_response().
+void Director::State::handle_reply(DirectorTime now, const Packet& packet) {
+  advance(now);
+  if (!services.has_hooks(packet.family)) return;
+  ConnEntry* const entry = connections.find_reply(packet);
+  if (entry == nullptr) return;
+  count_packet(*entry->server, totals, packet, /*is_reply=*/true);
+  connections.update_state(*entry, /*is_reply=*/true, packet, timeouts);
+  connections.arm(*entry, now);
+}
+
+}  // namespace lvspec::director

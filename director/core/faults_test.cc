@@ -1,0 +1,307 @@
+// Every fault must change something that a client or a reader of the tables can see. A handful of small stories is
+// told by the healthy director and then under each fault; a fault under which all stories come out the same is none.
+
+#include "director/core/faults.h"
+
+#include <algorithm>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "director/core/test_world.h"
+
+namespace lvspec::director {
+
+void PrintTo(const FaultInfo& info, std::ostream* out) { *out << info.name; }
+
+namespace {
+
+/// A world that writes down what happens in it.
+class Story : public World {
+ public:
+  void tell(const std::string& what) { text_ += what + " "; }
+  void tell_templates() {
+    std::vector<std::string> lines;
+    for (const EntryView& entry : templates()) {
+      lines.push_back(std::to_string(entry.expires_in / 1ms) + "/" + std::to_string(entry.controlled) + "/" +
+                      name_of(entry.server));
+    }
+    std::sort(lines.begin(), lines.end());
+    tell("[" + testing::PrintToString(lines) + "]");
+  }
+  void mark(std::uint16_t port, std::uint32_t with) {
+    MarkRule rule;
+    rule.destination_port_low = rule.destination_port_high = port;
+    rule.mark = with;
+    marks_.push_back(rule);
+    director.set_marks(marks_);
+  }
+  std::string text() const { return text_; }
+
+ private:
+  std::string text_;
+  std::vector<MarkRule> marks_;
+};
+
+const ServiceKey kWeb = tcp_service(80);
+
+void stickiness(Story& story) {
+  story.serve(kWeb, persistent(300), {1, 1, 1});
+  for (const int n : {1, 1, 2, 1, 3, 2}) story.tell(story.visit({.from = client(n)}));
+  Flow one{.from = client(7), .client_port = 1111}, two{.from = client(7), .client_port = 2222};
+  story.tell(story.send(one, kSyn));
+  story.tell(story.send(two, kSyn));
+}
+
+void switching_on_and_off(Story& story) {
+  story.serve(kWeb, scheduled_by("rr"), {1, 1, 1});
+  for (const ServiceSettings& settings : {persistent(300), scheduled_by("rr"), persistent(300)}) {
+    story.director.edit_service(kWeb, settings);
+    for (int i = 0; i < 3; ++i) story.tell(story.visit({.from = client(1)}));
+  }
+}
+
+void masks(Story& story) {
+  int n = 20;
+  for (const std::uint32_t mask : {0xffffff00u, 0x00000000u, 0xff0000ffu}) {
+    ServiceSettings settings = persistent(300);
+    settings.netmask = AddressMask::v4(mask);
+    const ServiceKey key = tcp_service(80, vip(n++));
+    story.serve(key, settings, {1, 1, 1, 1});
+    for (const std::uint32_t from : {0xc0000201u, 0xc0000202u, 0xc0010201u, 0x0a000001u}) {
+      story.tell(story.visit({.from = Address::v4(from), .to = key.address}));
+    }
+  }
+}
+
+void ports(Story& story) {
+  story.serve(tcp_service(0), persistent(300), {1, 1, 1});
+  story.serve(udp_service(0), persistent(300), {1, 0, 0});
+  story.serve(kWeb, persistent(300), {1});
+  story.serve(tcp_service(81), persistent(300), {0, 1});
+  for (const std::uint16_t port : {443, 8443, 80, 81, 444}) {
+    story.tell(story.visit({.from = client(1), .port = port}));
+    story.tell(std::to_string(story.last().server_port));
+  }
+  story.tell(story.datagram({.from = client(2), .port = 53}));
+  story.tell(story.visit({.from = client(3), .port = 443}));
+  story.tell(story.datagram({.from = client(3), .port = 53}));
+  story.serve(tcp_service(21), persistent(300), {0, 1});
+  story.tell(story.visit({.from = client(4), .port = 2121}));
+  const Outcome second = story.director.add_server(kWeb, real(1, 8080), {});
+  story.tell(second == Outcome::kOk ? "two servers" : "one server");
+}
+
+void marks(Story& story) {
+  for (const std::uint16_t port : {80, 443, 53}) story.mark(port, 1);
+  story.mark(8080, 2);
+  story.mark(9090, 3);
+  story.serve(mark_service(1), persistent(300), {1, 1, 1});
+  story.serve(mark_service(2), persistent(300), {0, 0, 0, 1, 1});
+  story.serve(mark_service(3), scheduled_by("rr"), {1, 1, 1});
+  for (const std::uint16_t port : {80, 443, 8080, 80, 5000, 9090, 9090}) {
+    story.tell(story.visit({.from = client(1), .port = port}));
+  }
+  story.tell(story.datagram({.from = client(1), .port = 53}));
+  story.tell(story.visit({.from = client(1), .to = vip(11), .port = 80}));
+}
+
+void window(Story& story) {
+  story.serve(kWeb, persistent(100), {1, 1, 1});
+  Flow held{.from = client(1)};
+  story.tell(story.open(held));
+  for (int i = 0; i < 40; ++i) {
+    story.elapse(10s);
+    if (i < 20) story.send(held, kAck);
+    if (i == 5 || i == 13 || i == 25) story.visit({.from = client(1)});
+    if (i == 20) story.close(held);
+    story.tell_templates();
+  }
+}
+
+void short_visits(Story& story) {
+  story.serve(kWeb, persistent(90000), {1, 1, 1});
+  Flow flow{.from = client(1)};
+  story.open(flow);
+  story.send(flow, kRst);
+  story.tell_templates();
+  story.elapse(100s);
+  story.visit({.from = client(1)});
+  story.tell_templates();
+  story.elapse(90000s);
+  story.tell(story.visit({.from = client(1)}));
+  story.elapse(200000s);
+  story.tell(story.visit({.from = client(1)}));
+}
+
+void edits(Story& story) {
+  story.serve(kWeb, persistent(100), {1, 1, 1});
+  story.tell(story.visit({.from = client(1)}));
+  story.director.edit_service(kWeb, persistent(300));
+  story.tell(story.visit({.from = client(2)}));
+  story.tell(story.visit({.from = client(1)}));
+  story.tell_templates();
+  story.elapse(10s);
+  story.director.remove_server(story.now(), kWeb, real(3));
+  story.director.add_server(kWeb, real(3), {});
+  story.tell_templates();
+  story.tell(story.visit({.from = client(1)}));
+  story.director.clear(story.now());
+  story.tell_templates();
+}
+
+void server_gone(Story& story) {
+  for (const Sysctls& sysctls :
+       {Sysctls{}, Sysctls{.expire_nodest_conn = 1}, Sysctls{.expire_quiescent_template = 1}}) {
+    Story one;
+    one.director.set_sysctls(sysctls);
+    one.serve(kWeb, persistent(300), {1, 1, 1});
+    Flow held{.from = client(1)};
+    one.tell(one.open(held));
+    one.director.edit_server(kWeb, real(3), {.weight = 0});
+    for (const int n : {1, 2, 3, 4}) one.tell(one.visit({.from = client(n)}));
+    one.director.remove_server(one.now(), kWeb, real(3));
+    one.tell(one.send(held, kAck));
+    for (int i = 0; i < 4; ++i) one.tell(one.visit({.from = client(1)}));
+    for (const int n : {1, 2}) one.director.remove_server(one.now(), kWeb, real(n));
+    one.tell(one.visit({.from = client(5)}));
+    one.tell_templates();
+    story.tell(one.text());
+  }
+}
+
+void full_server(Story& story) {
+  story.serve(kWeb, persistent(300), {1, 1});
+  story.director.edit_server(kWeb, real(2), {.upper_threshold = 2});
+  for (const int n : {1, 1, 1, 2, 3}) story.tell(story.open({.from = client(n)}));
+}
+
+void port_reuse(Story& story) {
+  story.serve(kWeb, persistent(300), {1, 1});
+  story.serve(tcp_service(81), scheduled_by("rr"), {1, 1});
+  for (const std::uint16_t port : {80, 81}) {
+    Flow flow{.from = client(1), .port = port};
+    story.open(flow);
+    story.send(flow, kRst);
+    story.elapse(5s);
+    story.tell(story.open(flow));
+    story.tell_templates();
+  }
+}
+
+void schedulers(Story& story) {
+  story.serve(kWeb, scheduled_by("wrr"), {1, 2, 3});
+  story.serve(tcp_service(81), scheduled_by("wlc"), {1, 2, 3});
+  story.serve(tcp_service(82), scheduled_by("rr"), {1, 1, 1});
+  story.tell(story.sequence(9));
+  story.tell(story.sequence(9, 81));
+  story.tell(story.sequence(2, 82));
+  story.director.edit_service(tcp_service(82), scheduled_by("rr"));
+  story.tell(story.sequence(2, 82));
+}
+
+std::vector<std::string> tell_all(Fault fault) {
+  set_fault(fault);
+  std::vector<std::string> texts;
+  for (const auto& plot : {stickiness, switching_on_and_off, masks, ports, marks, window, short_visits, edits,
+                           server_gone, full_server, port_reuse, schedulers}) {
+    Story story;
+    plot(story);
+    texts.push_back(story.text());
+  }
+  set_fault(Fault::kNoFault);
+  return texts;
+}
+
+class FaultTest : public testing::TestWithParam<FaultInfo> {};
+
+TEST_P(FaultTest, ChangesWhatCanBeSeen) {
+  EXPECT_NE(tell_all(GetParam().fault), tell_all(Fault::kNoFault)) << GetParam().text;
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, FaultTest, testing::ValuesIn(kFaults), [](const auto& info) {
+  std::string name(info.param.name);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(Faults, AreManyAndNamedOnce) {
+  std::vector<std::string_view> names;
+  for (const FaultInfo& info : kFaults) names.push_back(info.name);
+  EXPECT_GE(names.size(), 24u);
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
+}
+
+// Some of them in plain words.
+
+class WithFault : public testing::Test {
+ protected:
+  void TearDown() override { set_fault(Fault::kNoFault); }
+  World world;
+};
+
+TEST_F(WithFault, NoPersistenceRotatesAClient) {
+  set_fault(Fault::kNoPersistence);
+  world.serve(kWeb, persistent(300), {1, 1, 1});
+  EXPECT_EQ(world.visit({.from = client(1)}), "r3");
+  EXPECT_EQ(world.visit({.from = client(1)}), "r2");
+  EXPECT_TRUE(world.templates().empty());
+}
+
+TEST_F(WithFault, PccKeyWithPortSplitsPorts) {
+  set_fault(Fault::kPccKeyIncludesPort);
+  world.serve(tcp_service(0), persistent(300), {1, 1, 1});
+  EXPECT_EQ(world.visit({.from = client(1), .port = 80}), "r3");
+  EXPECT_EQ(world.visit({.from = client(1), .port = 443}), "r2");
+  EXPECT_EQ(world.visit({.from = client(1), .port = 80}), "r3");
+}
+
+TEST_F(WithFault, NoExtensionLosesAnActiveClient) {
+  set_fault(Fault::kNoExtension);
+  world.serve(kWeb, persistent(100), {1, 1, 1});
+  Flow held{.from = client(1)};
+  EXPECT_EQ(world.open(held), "r3");
+  world.elapse(100s);
+  EXPECT_EQ(world.visit({.from = client(1)}), "r2");
+  EXPECT_EQ(world.send(held, kAck), "r3");
+}
+
+TEST_F(WithFault, ExtensionByTheFullTimeout) {
+  set_fault(Fault::kExtensionFullTimeout);
+  world.serve(kWeb, persistent(300), {1, 1, 1});
+  world.open({.from = client(1)});
+  world.elapse(300s);
+  EXPECT_EQ(world.template_expires_in(), 300);
+}
+
+TEST_F(WithFault, ExtensionNotStoredGivesTheWholeWindowBack) {
+  set_fault(Fault::kExtensionNotStored);
+  world.serve(kWeb, persistent(300), {1, 1, 1});
+  world.open({.from = client(1)});
+  world.elapse(300s);
+  EXPECT_EQ(world.template_expires_in(), 60);
+  world.open({.from = client(1)});
+  EXPECT_EQ(world.template_expires_in(), 300);
+}
+
+TEST_F(WithFault, KeyedByPositionFollowsTheSlot) {
+  set_fault(Fault::kKeyedByPosition);
+  world.serve(kWeb, persistent(300), {1, 1, 1});
+  EXPECT_EQ(world.visit({.from = client(1)}), "r3");
+  world.director.add_server(kWeb, real(4), {});
+  EXPECT_EQ(world.visit({.from = client(1)}), "r4");
+}
+
+TEST_F(WithFault, NotPinnedAgainBounces) {
+  set_fault(Fault::kNotPinnedAgain);
+  world.serve(kWeb, persistent(300), {1, 1, 1});
+  EXPECT_EQ(world.visit({.from = client(1)}), "r3");
+  world.director.remove_server(world.now(), kWeb, real(3));
+  EXPECT_EQ(world.visit({.from = client(1)}), "r2");
+  EXPECT_EQ(world.visit({.from = client(1)}), "r1");
+}
+
+}  // namespace
+}  // namespace lvspec::director

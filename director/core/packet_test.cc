@@ -1,0 +1,126 @@
+#include "director/core/packet.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace lvspec::director {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+std::optional<Packet> parse(const Bytes& bytes) { return parse_frame(std::as_bytes(std::span(bytes))); }
+
+// 192.0.2.1:40112 -> 198.51.100.10:443, SYN, padded to the least Ethernet size.
+Bytes tcp_syn_frame() {
+  return {0x02, 0,    0,    0,    0,   2,  0x02, 0,  0,  0, 0, 1, 0x08, 0x00,  // Ethernet, IPv4
+          0x45, 0,    0,    40,   0,   1,  0x40, 0,  64, 6, 0, 0,              // length 40, DF, TTL 64, TCP
+          192,  0,    2,    1,    198, 51, 100,  10,                           //
+          0x9c, 0xb0, 0x01, 0xbb, 0,   0,  0,    1,  0,  0, 0, 0, 0x50, 0x02,  // ports, seq, ack, SYN
+          0xff, 0xff, 0,    0,    0,   0,  0,    0,  0,  0, 0, 0};             // window, ..., padding
+}
+
+// [2001:db8::1]:5353 -> [2001:db8::a]:53, UDP with four bytes of payload.
+Bytes udp6_frame() {
+  return {0x02, 0,    0,    0,    0, 2,  0x02, 0,  0,   0,   0,   1,  0x86, 0xdd,        // Ethernet, IPv6
+          0x60, 0,    0,    0,    0, 12, 17,   64,                                       // payload 12, UDP, hops 64
+          0x20, 0x01, 0x0d, 0xb8, 0, 0,  0,    0,  0,   0,   0,   0,  0,    0,    0, 1,  //
+          0x20, 0x01, 0x0d, 0xb8, 0, 0,  0,    0,  0,   0,   0,   0,  0,    0,    0, 0x0a,  //
+          0x14, 0xe9, 0x00, 0x35, 0, 12, 0,    0,  'p', 'i', 'n', 'g'};
+}
+
+TEST(ParseFrame, ReadsTcpOverIpv4) {
+  const std::optional<Packet> packet = parse(tcp_syn_frame());
+  ASSERT_TRUE(packet.has_value());
+  EXPECT_EQ(packet->family, Family::kIpv4);
+  EXPECT_EQ(packet->protocol, Protocol::kTcp);
+  EXPECT_EQ(packet->source, Address::v4(0xc0000201));
+  EXPECT_EQ(packet->destination, Address::v4(0xc633640a));
+  EXPECT_EQ(packet->source_port, 40112);
+  EXPECT_EQ(packet->destination_port, 443);
+  EXPECT_TRUE(packet->tcp.syn);
+  EXPECT_FALSE(packet->tcp.ack || packet->tcp.fin || packet->tcp.rst);
+  EXPECT_EQ(packet->length, 40u);  // without the padding
+  EXPECT_EQ(packet->mark, 0u);
+}
+
+TEST(ParseFrame, ReadsEachFlag) {
+  Bytes frame = tcp_syn_frame();
+  frame[14 + 20 + 13] = 0x01 | 0x10;
+  EXPECT_TRUE(parse(frame)->tcp.fin && parse(frame)->tcp.ack);
+  EXPECT_FALSE(parse(frame)->tcp.syn);
+  frame[14 + 20 + 13] = 0x04;
+  EXPECT_TRUE(parse(frame)->tcp.rst);
+}
+
+TEST(ParseFrame, ReadsUdpOverIpv6) {
+  const std::optional<Packet> packet = parse(udp6_frame());
+  ASSERT_TRUE(packet.has_value());
+  EXPECT_EQ(packet->family, Family::kIpv6);
+  EXPECT_EQ(packet->protocol, Protocol::kUdp);
+  EXPECT_EQ(packet->source.bytes[0], 0x20);
+  EXPECT_EQ(packet->source.bytes[15], 1);
+  EXPECT_EQ(packet->destination.bytes[15], 10);
+  EXPECT_EQ(packet->source_port, 5353);
+  EXPECT_EQ(packet->destination_port, 53);
+  EXPECT_EQ(packet->length, 52u);
+}
+
+TEST(ParseFrame, FindsPortsBehindIpOptions) {
+  Bytes frame = tcp_syn_frame();
+  frame[14] = 0x46;
+  frame[17] = 44;
+  frame.insert(frame.begin() + 34, {1, 1, 1, 0});
+  ASSERT_TRUE(parse(frame).has_value());
+  EXPECT_EQ(parse(frame)->destination_port, 443);
+}
+
+TEST(ParseFrame, RefusesEveryTruncation) {
+  for (Bytes whole : {tcp_syn_frame(), udp6_frame()}) {
+    if (whole[12] == 0x08) whole.resize(14 + 40);  // take the padding off: every byte counts
+    ASSERT_TRUE(parse(whole).has_value());
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+      EXPECT_FALSE(parse(Bytes(whole.begin(), whole.begin() + length)).has_value()) << length << " bytes";
+    }
+  }
+}
+
+TEST(ParseFrame, RefusesLyingLengths) {
+  Bytes frame = tcp_syn_frame();
+  frame[14] = 0x44;  // a header of 16 bytes
+  EXPECT_FALSE(parse(frame).has_value());
+  frame = tcp_syn_frame();
+  frame[17] = 19;  // a packet shorter than its header
+  EXPECT_FALSE(parse(frame).has_value());
+  frame[17] = 39;  // one byte of the TCP header is padding
+  EXPECT_FALSE(parse(frame).has_value());
+  frame = udp6_frame();
+  frame[19] = 7;
+  EXPECT_FALSE(parse(frame).has_value());
+}
+
+TEST(ParseFrame, LeavesAloneWhatIpvsDoesNotBalance) {
+  Bytes frame = tcp_syn_frame();
+  frame[13] = 0x06;  // ARP
+  EXPECT_FALSE(parse(frame).has_value());
+  frame = tcp_syn_frame();
+  frame[23] = 1;  // ICMP
+  EXPECT_FALSE(parse(frame).has_value());
+  frame = tcp_syn_frame();
+  frame[20] = 0x20;  // more fragments
+  EXPECT_FALSE(parse(frame).has_value());
+  frame = tcp_syn_frame();
+  frame[21] = 0x10;  // a later fragment
+  EXPECT_FALSE(parse(frame).has_value());
+  frame = tcp_syn_frame();
+  frame[14] = 0x65;  // version 6 in an IPv4 frame
+  EXPECT_FALSE(parse(frame).has_value());
+  frame = udp6_frame();
+  frame[20] = 44;  // IPv6 fragment header
+  EXPECT_FALSE(parse(frame).has_value());
+}
+
+}  // namespace
+}  // namespace lvspec::director

@@ -1,0 +1,159 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "director/control/control.h"
+#include "director/control/server.h"
+#include "director/control/translate.h"
+#include "director/core/director.h"
+#include "director/core/faults.h"
+#include "director/io/forwarder.h"
+
+namespace lvspec::director {
+namespace {
+
+struct Options {
+  std::string netns;
+  std::string control;
+  std::string clock = "real";
+  std::vector<std::string> addresses;
+  std::string fault;
+  bool list_faults = false;
+  Forwarder::Options forwarder;
+};
+
+[[noreturn]] void fail(const std::string& attempt) { throw std::system_error(errno, std::generic_category(), attempt); }
+
+void enter_namespace(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("--netns " + path + ": open");
+  if (setns(fd, CLONE_NEWNET) != 0) fail("--netns " + path + ": setns(CLONE_NEWNET)");
+  close(fd);
+}
+
+/// SIGTERM and SIGINT as something to poll for, so that they end the loop between two frames.
+int stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) fail("signalfd");
+  return fd;
+}
+
+/// How long poll may sleep: until the next timer with a real clock, for ever with a manual one.
+int patience_ms(const Director& director, const Clock& clock) {
+  const auto next = director.next_deadline();
+  if (clock.manual() || !next) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - clock.now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void serve(Director& director, Clock& clock, const Options& options) {
+  const int signals = stop_signals();
+  Control control(director, clock);
+  control.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  ControlServer server(control, options.control);
+  Forwarder forwarder(director, clock, options.forwarder);
+  forwarder.on_fence = [&](std::uint64_t token) { server.fence(token); };
+
+  while (!control.stopped() && !server.orphaned()) {
+    std::vector<pollfd> fds = {{forwarder.wire_fd(), POLLIN, 0}, {forwarder.stack_fd(), POLLIN, 0}, {signals, POLLIN, 0}};
+    const auto control_fds = server.interests();
+    fds.insert(fds.end(), control_fds.begin(), control_fds.end());
+    if (poll(fds.data(), fds.size(), patience_ms(director, clock)) < 0 && errno != EINTR) fail("poll");
+    // Frames first: a command that moves the clock or reads the tables comes after what was on the wire before it.
+    while (forwarder.run_once()) {
+    }
+    director.expire(clock.now());
+    if (fds[2].revents != 0) return;
+    for (std::size_t i = 3; i < fds.size(); ++i)
+      if (fds[i].revents != 0) server.serve(fds[i].fd);
+  }
+}
+
+#ifdef LVSPEC_FAULTS
+void print_faults() {
+  nlohmann::json list = nlohmann::json::array();
+  for (const FaultInfo& info : kFaults) list.push_back({{"name", info.name}, {"text", info.text}, {"reports", info.reports}});
+  fmt::print("{}\n", list.dump());
+}
+#endif
+
+int run(int argc, char** argv) {
+  CLI::App app{"A director that balances like Linux IPVS, in user space.", "lvspec-director"};
+  app.footer(
+      "Example: lvspec-director --wire eth0 --stack stack0 --address 203.0.113.1 --control /run/director.sock\n"
+      "The control socket takes one JSON object a line: {\"verb\":\"hello\"}, {\"verb\":\"dump\"}, ...");
+  Options options;
+  app.add_option("--netns", options.netns, "network namespace to work in, as a path (default: the caller's)");
+  auto* control = app.add_option("--control", options.control, "Unix socket to listen on, or fd:N for an inherited one");
+  app.add_option("--wire", options.forwarder.wire, "interface that clients and real servers are on")
+      ->capture_default_str();
+  app.add_option("--stack", options.forwarder.stack, "interface that leads to this machine's own stack")
+      ->capture_default_str();
+  app.add_option("--address", options.addresses, "an address of this machine; the first of each family asks for MACs");
+  app.add_option("--clock", options.clock, "real, or manual: time moves by the verb \"advance\" alone")
+      ->check(CLI::IsMember({"real", "manual"}))
+      ->capture_default_str();
+#ifdef LVSPEC_FAULTS
+  app.add_option("--fault", options.fault, "switch one deliberate fault on (this is the test-only build)");
+  app.add_flag("--list-faults", options.list_faults, "print the faults as JSON and end")->excludes(control);
+#endif
+  app.set_version_flag("--version", "lvspec-director " LVSPEC_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+
+#ifdef LVSPEC_FAULTS
+  if (options.list_faults) {
+    print_faults();
+    return 0;
+  }
+#endif
+  if (control->empty()) throw BadRequest("--control is required: a path to listen on, or fd:N");
+  for (const std::string& text : options.addresses) {
+    Family family{};
+    const Address address = address_of(text, "--address", &family);
+    options.forwarder.own_addresses.emplace_back(family, address);
+  }
+#ifdef LVSPEC_FAULTS
+  if (!options.fault.empty()) {
+    const FaultInfo* found = nullptr;
+    for (const FaultInfo& info : kFaults)
+      if (info.name == options.fault) found = &info;
+    if (found == nullptr) throw BadRequest(fmt::format("--fault {}: no such fault", options.fault));
+    set_fault(found->fault);
+  }
+#endif
+  if (!options.netns.empty()) enter_namespace(options.netns);
+  Director director;
+  Clock clock(options.clock == "manual");
+  serve(director, clock, options);
+  return 0;
+}
+
+}  // namespace
+}  // namespace lvspec::director
+
+int main(int argc, char** argv) {
+  try {
+    return lvspec::director::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "lvspec-director: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,340 @@
+#include "harness/adapters/bundled.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "director/control/protocol.h"
+
+namespace lvspec {
+namespace {
+
+using nlohmann::json;
+namespace protocol = director::protocol;
+
+constexpr int kControlFd = 3;
+constexpr int kNamespaceFd = 4;
+
+std::string word_of(Protocol p) {
+  switch (p) {
+    case Protocol::kTcp: return "tcp";
+    case Protocol::kUdp: return "udp";
+    case Protocol::kSctp: break;
+  }
+  return "sctp";
+}
+
+std::string family_word(int family) { return family == AF_INET6 ? "ipv6" : "ipv4"; }
+
+protocol::ServiceId say(const ServiceId& id) {
+  protocol::ServiceId said;
+  said.family = family_word(id.family);
+  said.fwmark = id.fwmark;
+  if (id.is_mark()) return said;
+  said.protocol = word_of(id.protocol);
+  said.address = id.address.str();
+  said.port = id.port;
+  return said;
+}
+
+protocol::ServiceSettings say_settings(const VirtualService& service) {
+  const std::string mask = service.id.family == AF_INET6 ? std::to_string(service.prefix_length) : service.netmask.str();
+  return {service.scheduler, service.persistent_s.has_value(), service.persistent_s.value_or(0), mask,
+          service.one_packet};
+}
+
+protocol::ServerId say_id(const RealServer& server) { return {server.address.str(), server.port}; }
+
+protocol::ServerSettings say_settings(const RealServer& server) {
+  protocol::ServerSettings said;
+  said.method = server.method == ForwardMethod::kDirectRoute  ? "route"
+                : server.method == ForwardMethod::kMasquerade ? "masq"
+                                                              : "tunnel";
+  said.weight = server.weight;
+  said.upper_threshold = server.upper;
+  said.lower_threshold = server.lower;
+  return said;
+}
+
+/// An iptables interface pattern, "eth0" or "eth+", against the only interface that the director hears.
+bool is_wire(const std::string& pattern) {
+  const std::string wire = "eth0";
+  if (pattern.empty()) return true;
+  if (pattern.back() == '+') return wire.starts_with(pattern.substr(0, pattern.size() - 1));
+  return pattern == wire;
+}
+
+/// One rule with several port ranges is said as one rule for each pair of ranges.
+void say_rule(const MarkRule& rule, std::vector<protocol::Mark>* said) {
+  if (!is_wire(rule.in_interface)) return;
+  const std::vector<PortRange> any = {PortRange{}};
+  for (const PortRange& source : rule.source_ports.empty() ? any : rule.source_ports) {
+    for (const PortRange& destination : rule.destination_ports.empty() ? any : rule.destination_ports) {
+      protocol::Mark mark;
+      mark.family = family_word(rule.family);
+      mark.protocol = rule.protocol ? word_of(*rule.protocol) : "";
+      mark.source = rule.source ? rule.source->str() : "";
+      mark.destination = rule.destination ? rule.destination->str() : "";
+      mark.source_port_low = source.first;
+      mark.source_port_high = source.last;
+      mark.destination_port_low = destination.first;
+      mark.destination_port_high = destination.last;
+      mark.mark = rule.mark;
+      mark.mask = rule.mask;
+      said->push_back(mark);
+    }
+  }
+}
+
+ServiceId hear(const protocol::ServiceId& id) {
+  const int family = id.family == "ipv6" ? AF_INET6 : AF_INET;
+  if (id.fwmark != 0) return ServiceId::of_mark(id.fwmark, family);
+  return ServiceId::of(id.protocol == "udp" ? Protocol::kUdp : Protocol::kTcp, IpAddress::of(id.address), id.port);
+}
+
+ServerState hear(const protocol::ServerRow& row) {
+  ServerState state;
+  state.server.address = IpAddress::of(row.id.address);
+  state.server.port = row.id.port;
+  state.server.method = row.settings.method == "masq"     ? ForwardMethod::kMasquerade
+                        : row.settings.method == "tunnel" ? ForwardMethod::kTunnel
+                                                          : ForwardMethod::kDirectRoute;
+  state.server.weight = row.settings.weight;
+  state.server.upper = row.settings.upper_threshold;
+  state.server.lower = row.settings.lower_threshold;
+  state.active = row.active;
+  state.inactive = row.inactive;
+  state.persistent = row.persistent;
+  state.connections = row.connections;
+  return state;
+}
+
+ServiceState hear(const protocol::ServiceRow& row) {
+  ServiceState state;
+  state.service.id = hear(row.id);
+  state.service.scheduler = row.settings.scheduler;
+  if (row.settings.persistent) state.service.persistent_s = row.settings.timeout_s;
+  if (state.service.id.family == AF_INET6) {
+    state.service.prefix_length = std::stoi(row.settings.netmask);
+  } else {
+    state.service.netmask = IpAddress::of(row.settings.netmask);
+  }
+  state.service.one_packet = row.settings.one_packet;
+  state.connections = row.connections;
+  for (const protocol::ServerRow& server : row.servers) {
+    state.servers.push_back(hear(server));
+    state.service.servers.push_back(state.servers.back().server);
+  }
+  return state;
+}
+
+Entry hear(const protocol::EntryRow& row) {
+  Entry entry;
+  entry.protocol = row.protocol;
+  std::transform(entry.protocol.begin(), entry.protocol.end(), entry.protocol.begin(), ::toupper);
+  entry.client = {IpAddress::of(row.client), row.client_port};
+  entry.target = {IpAddress::of(row.virtual_address), row.virtual_port};
+  entry.server = {IpAddress::of(row.server), row.server_port};
+  entry.is_template = row.is_template;
+  entry.state = row.state;
+  entry.expires_in = std::chrono::nanoseconds(row.expires_in_ns);
+  return entry;
+}
+
+}  // namespace
+
+/// One request in the making: a verb, its fields, then to whom.
+class Bundled::Conversation {
+ public:
+  Conversation(Bundled& director, const char* verb) : director_(director), verb_(verb), body_{{"verb", verb}} {}
+
+  template <typename T>
+  Conversation& with(const char* field, const T& value) {
+    body_[field] = value;
+    return *this;
+  }
+
+  Result<json> reply() {
+    LVSPEC_ASSIGN(const std::string line, director_.exchange(body_.dump(), verb_));
+    json reply = json::parse(line, nullptr, false);
+    if (reply.is_discarded() || !reply.contains("ok"))
+      return director_.lost(verb_, fmt::format("answered \"{}\", which is not the protocol", line));
+    if (reply["ok"] == true) return reply;
+    const std::string code = reply.value("code", "");
+    const std::string text = reply.value("error", "");
+    if (code == "unsupported" || code == "unknown-verb") return unsupported(fmt::format("{}: {}", verb_, text));
+    return usage_error(fmt::format("{}: {}", verb_, text));
+  }
+
+  Status done() {
+    LVSPEC_ASSIGN(const json ignored, reply());
+    return {};
+  }
+
+ private:
+  Bundled& director_;
+  std::string verb_;
+  json body_;
+};
+
+Result<std::unique_ptr<DirectorUnderTest>> Bundled::start(const DirectorSite& site, const BundledOptions& options) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return system_error("socketpair(director)");
+  FileDescriptor ours(ends[0]);
+  const FileDescriptor theirs(ends[1]);
+  ChildCommand command;
+  command.argv = {options.program,  "--netns",   fmt::format("/proc/self/fd/{}", kNamespaceFd),
+                  "--control",      fmt::format("fd:{}", kControlFd),
+                  "--stack",        site.stack_interface,
+                  "--clock",        "manual"};
+  for (const IpAddress& address : site.addresses) command.argv.insert(command.argv.end(), {"--address", address.str()});
+  if (!options.fault.empty()) command.argv.insert(command.argv.end(), {"--fault", options.fault});
+  command.fds = {{theirs.get(), kControlFd}, {site.netns->fd(), kNamespaceFd}};
+  LVSPEC_ASSIGN(Child child, Child::start(command));
+
+  std::unique_ptr<Bundled> director(new Bundled(std::move(child), std::move(ours), options.patience));
+  LVSPEC_ASSIGN(const json hello, Conversation(*director, "hello").reply());
+  director->identity_ = {"bundled", hello.value("version", ""), hello.value("capabilities", std::vector<std::string>{})};
+  return std::unique_ptr<DirectorUnderTest>(std::move(director));
+}
+
+Error Bundled::lost(const std::string& verb, const std::string& how) {
+  const std::string log = child_.output();
+  const std::size_t tail = log.size() > 400 ? log.size() - 400 : 0;
+  return {fmt::format("director bundled (pid {}): {}: {}; the process {}; its last words: {}", child_.pid(), verb, how,
+                      child_.status_text(), log.empty() ? "(none)" : log.substr(tail))};
+}
+
+Result<std::string> Bundled::exchange(const std::string& request, const std::string& verb) {
+  const std::string line = request + "\n";
+  for (std::size_t sent = 0; sent < line.size();) {
+    const ssize_t count = send(socket_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      const int error = errno;
+      child_.wait(std::chrono::milliseconds(200));  // so that we can say how it ended
+      return lost(verb, "cannot be told: " + errno_text(error));
+    }
+    sent += static_cast<std::size_t>(count);
+  }
+  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  for (;;) {
+    if (const auto end = unread_.find('\n'); end != std::string::npos) {
+      std::string reply = unread_.substr(0, end);
+      unread_.erase(0, end + 1);
+      return reply;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd waiting{socket_.get(), POLLIN, 0};
+    if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) == 0)
+      return lost(verb, fmt::format("no answer within {} ms: it hangs", patience_.count()));
+    char chunk[65536];
+    const ssize_t count = recv(socket_.get(), chunk, sizeof chunk, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      child_.wait(std::chrono::milliseconds(200));
+      return lost(verb, "no answer, the control socket is closed");
+    }
+    unread_.append(chunk, static_cast<std::size_t>(count));
+  }
+}
+
+Status Bundled::add_service(const VirtualService& service) {
+  if (!service.pe.empty()) return unsupported(fmt::format("persistence engine {}", service.pe));
+  LVSPEC_TRY(Conversation(*this, "add_service")
+                 .with("service", say(service.id))
+                 .with("settings", say_settings(service))
+                 .done());
+  for (const RealServer& server : service.servers) LVSPEC_TRY(add_server(service.id, server));
+  return {};
+}
+
+Status Bundled::edit_service(const VirtualService& service) {
+  return Conversation(*this, "edit_service")
+      .with("service", say(service.id))
+      .with("settings", say_settings(service))
+      .done();
+}
+
+Status Bundled::remove_service(const ServiceId& id) {
+  return Conversation(*this, "remove_service").with("service", say(id)).done();
+}
+
+Status Bundled::add_server(const ServiceId& service, const RealServer& server) {
+  return Conversation(*this, "add_server")
+      .with("service", say(service))
+      .with("server", say_id(server))
+      .with("settings", say_settings(server))
+      .done();
+}
+
+Status Bundled::edit_server(const ServiceId& service, const RealServer& server) {
+  return Conversation(*this, "edit_server")
+      .with("service", say(service))
+      .with("server", say_id(server))
+      .with("settings", say_settings(server))
+      .done();
+}
+
+Status Bundled::remove_server(const ServiceId& service, const Endpoint& server) {
+  return Conversation(*this, "remove_server")
+      .with("service", say(service))
+      .with("server", protocol::ServerId{server.address.str(), server.port})
+      .done();
+}
+
+Status Bundled::clear() { return Conversation(*this, "clear").done(); }
+
+Status Bundled::set_marks(const std::vector<MarkRule>& rules) {
+  std::vector<protocol::Mark> said;
+  for (const MarkRule& rule : rules) say_rule(rule, &said);
+  return Conversation(*this, "set_marks").with("marks", said).done();
+}
+
+Status Bundled::set_sysctl(const std::string& name, int value) {
+  LVSPEC_ASSIGN(const json dump, Conversation(*this, "dump").reply());
+  json sysctls = dump.at("sysctls");
+  if (!sysctls.contains(name)) return unsupported(fmt::format("net.ipv4.vs.{}", name));
+  sysctls[name] = value;
+  return Conversation(*this, "set_sysctls").with("sysctls", sysctls).done();
+}
+
+Status Bundled::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) {
+  return Conversation(*this, "set_timeouts").with("timeouts", protocol::Timeouts{tcp, tcp_fin, udp}).done();
+}
+
+Result<Tables> Bundled::tables() {
+  LVSPEC_ASSIGN(const json reply, Conversation(*this, "dump").reply());
+  try {
+    const auto said = reply.at("tables").get<protocol::Tables>();
+    Tables tables;
+    for (const protocol::ServiceRow& row : said.services) tables.services.push_back(hear(row));
+    for (const protocol::EntryRow& row : said.entries) tables.entries.push_back(hear(row));
+    std::sort(tables.entries.begin(), tables.entries.end(), [](const Entry& a, const Entry& b) {
+      return std::tie(a.is_template, a.client, a.target, a.protocol) < std::tie(b.is_template, b.client, b.target, b.protocol);
+    });
+    return tables;
+  } catch (const json::exception& error) {
+    return lost("dump", error.what());
+  }
+}
+
+Status Bundled::await_fence(std::uint64_t token) {
+  return Conversation(*this, "await_fence").with("token", token).done();
+}
+
+Status Bundled::advance(std::chrono::nanoseconds step) {
+  return Conversation(*this, "advance").with("ns", step.count()).done();
+}
+
+Status apply(DirectorUnderTest& director, const Ruleset& ruleset) {
+  LVSPEC_TRY(director.set_marks(ruleset.marks));
+  for (const VirtualService& service : ruleset.services)
+    if (Status status = director.add_service(service); !status.ok()) return status.error().in(service.id.str());
+  return {};
+}
+
+}  // namespace lvspec

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/adapters/tables.h"
+#include "harness/base/result.h"
+#include "harness/netns/namespace.h"
+#include "harness/ruleset/ruleset.h"
+
+namespace lvspec {
+
+/// Where a director is to run: its node in a world.
+struct DirectorSite {
+  const NetworkNamespace* netns = nullptr;  ///< the wire is "eth0" here
+  std::string stack_interface;              ///< inline directors: the way to the node's own stack; else empty
+  std::vector<IpAddress> addresses;         ///< DIPs, then VIPs
+};
+
+/// What a director says of itself.
+struct DirectorIdentity {
+  std::string name, version;
+  std::vector<std::string> capabilities;
+};
+
+/// An adapter: one director, running in one world. Suites never see which one it is.
+///
+/// Errors: kWorld if the director died, hangs or cannot be reached (the text says how it ended); kUnsupported if it
+/// does not claim what is asked; kUsage if it refuses an order, in its own words ("Service already exists").
+class DirectorUnderTest {
+ public:
+  virtual ~DirectorUnderTest() = default;
+
+  virtual const DirectorIdentity& identity() const = 0;
+
+  /// The service, then its servers in their order.
+  virtual Status add_service(const VirtualService& service) = 0;
+  /// Everything but identity and servers, as a whole (EDT-01).
+  virtual Status edit_service(const VirtualService& service) = 0;
+  virtual Status remove_service(const ServiceId& id) = 0;
+  virtual Status add_server(const ServiceId& service, const RealServer& server) = 0;
+  virtual Status edit_server(const ServiceId& service, const RealServer& server) = 0;
+  virtual Status remove_server(const ServiceId& service, const Endpoint& server) = 0;
+  virtual Status clear() = 0;
+  /// Replaces all mark rules.
+  virtual Status set_marks(const std::vector<MarkRule>& rules) = 0;
+  /// `net.ipv4.vs.NAME`.
+  virtual Status set_sysctl(const std::string& name, int value) = 0;
+  /// `ipvsadm --set`, in seconds; 0 keeps.
+  virtual Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) = 0;
+
+  virtual Result<Tables> tables() = 0;
+
+  /// Returns when everything that was on the wire before the fence `token` has been handled.
+  virtual Status await_fence(std::uint64_t token) = 0;
+  /// Moves the director's own clock; returns when every timer due has fired. For labs whose clock it is.
+  virtual Status advance(std::chrono::nanoseconds step) = 0;
+  /// How late a timer of this length may fire (TIM-02); zero for exact timers.
+  virtual std::chrono::nanoseconds granule(std::chrono::nanoseconds interval) const = 0;
+
+  /// What the director wrote, for evidence.
+  virtual std::string log() const = 0;
+};
+
+/// A whole ruleset: marks first, so that no packet meets a service without its mark.
+Status apply(DirectorUnderTest& director, const Ruleset& ruleset);
+
+}  // namespace lvspec

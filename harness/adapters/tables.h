@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "harness/base/ip_address.h"
+#include "harness/ruleset/ruleset.h"
+
+namespace lvspec {
+
+/// What a director believes: the inside view of a case, one model for all directors.
+
+/// One line of `ipvsadm -L -n -c`.
+struct Entry {
+  std::string protocol;  ///< "TCP", "UDP", "SCTP"; "IP" for the template of a mark
+  Endpoint client;       ///< of a template: the masked address, port 0 (TPL-12)
+  Endpoint target;       ///< virtual address and port; of a mark's template the mark as an address (TPL-13)
+  Endpoint server;
+  bool is_template = false;
+  std::string state;                     ///< "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
+  std::chrono::nanoseconds expires_in{}; ///< as exactly as the director says it; whole seconds from a kernel
+};
+
+/// One real server of one service, with its counters (CON-70).
+struct ServerState {
+  RealServer server;
+  std::uint32_t active = 0, inactive = 0, persistent = 0;
+  std::uint64_t connections = 0;  ///< "Conns" of --stats
+};
+
+struct ServiceState {
+  VirtualService service;  ///< read back as the director has it; servers in the order of the director's own list
+  std::vector<ServerState> servers;
+  std::uint64_t connections = 0;
+};
+
+struct Tables {
+  std::vector<ServiceState> services;
+  std::vector<Entry> entries;  ///< connection entries and templates, sorted, since no order is promised (CON-04)
+
+  /// As `ipvsadm -L -n --persistent-conn` and `ipvsadm -L -n -c` would show them.
+  std::string str() const;
+};
+
+std::ostream& operator<<(std::ostream& out, const Entry& entry);
+std::ostream& operator<<(std::ostream& out, const ServerState& server);
+
+}  // namespace lvspec

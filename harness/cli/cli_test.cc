@@ -1,0 +1,205 @@
+// lvspec as its users meet it: exit statuses, words, and what is left behind.
+
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include "harness/process/child.h"
+
+namespace lvspec {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+struct Ended {
+  std::string how, text;
+};
+
+Ended lvspec(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), LVSPEC_PROGRAM);
+  auto child = Child::start({.argv = std::move(arguments), .fds = {}, .environment = {}});
+  if (!child.ok()) return {child.error().message, ""};
+  child->wait(120s);
+  return {child->stop(), child->output()};
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// A folder that goes with the test.
+class Scratch {
+ public:
+  Scratch() {
+    char path[] = "/tmp/lvspec-test-XXXXXX";
+    path_ = mkdtemp(path);
+  }
+  ~Scratch() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(Cli, EveryCommandHasHelpWithAnExample) {
+  for (const char* command : {"run", "list", "mutants", "doctor"}) {
+    const Ended ended = lvspec({command, "--help"});
+    EXPECT_EQ(ended.how, "exited with 0") << command;
+    EXPECT_THAT(ended.text, HasSubstr("--help")) << command;
+  }
+  EXPECT_THAT(lvspec({"run", "--help"}).text, AllOf(HasSubstr("Examples:"), HasSubstr("Exit status:")));
+}
+
+TEST(Cli, WrongWordsAreUsageErrorsThatSayWhatIsRight) {
+  EXPECT_EQ(lvspec({}).how, "exited with 2");
+  EXPECT_EQ(lvspec({"run", "--bogus"}).how, "exited with 2");
+  const Ended director = lvspec({"run", "--director", "keepalvied"});
+  EXPECT_EQ(director.how, "exited with 2");
+  EXPECT_THAT(director.text, AllOf(HasSubstr("--director keepalvied"), HasSubstr("bundled")));
+  const Ended wrong_case = lvspec({"run", "--case", "pcc.same-client-al-ports"});
+  EXPECT_EQ(wrong_case.how, "exited with 2");
+  EXPECT_THAT(wrong_case.text, HasSubstr("pcc.same-client-all-ports"));
+  EXPECT_EQ(lvspec({"run", "--shard", "3/2"}).how, "exited with 2");
+  EXPECT_EQ(lvspec({"run", "--fault", "no-such-fault"}).how, "exited with 2");
+}
+
+TEST(Cli, NothingSelectedIsNeverSuccess) {
+  const Ended ended = lvspec({"run", "--case", "nothing*"});
+  EXPECT_EQ(ended.how, "exited with 3");
+  EXPECT_THAT(ended.text, HasSubstr("no case fits"));
+}
+
+TEST(Cli, AReportThatCannotBeWrittenIsSaidBeforeAnythingRuns) {
+  const Ended ended = lvspec({"run", "--out", "/proc/nowhere", "--suite", "pcc"});
+  EXPECT_EQ(ended.how, "exited with 4");
+  EXPECT_THAT(ended.text, AllOf(HasSubstr("--out /proc/nowhere"), Not(HasSubstr("PASS"))));
+}
+
+TEST(Cli, ARunWritesItsReport) {
+  const Scratch scratch;
+  const Ended ended = lvspec({"run", "--case", "pcc.same-client-all-ports", "--out", scratch.path()});
+  ASSERT_EQ(ended.how, "exited with 0") << ended.text;
+  const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"));
+  EXPECT_EQ(results["cases"][0]["verdict"], "PASS");
+  EXPECT_GT(results["cases"][0]["assertions"], 0);
+  for (const char* name : {"junit.xml", "summary.md", "index.html"})
+    EXPECT_THAT(read_file(scratch.path() + "/" + name), HasSubstr("same-client-all-ports")) << name;
+}
+
+// A broken director is a 1, and the text has everything that one needs to go on.
+TEST(Cli, AFaultIsFoundAndTold) {
+  const Scratch scratch;
+  const Ended ended =
+      lvspec({"run", "--case", "pcc.same-client-all-ports", "--fault", "no-persistence", "--out", scratch.path()});
+  EXPECT_EQ(ended.how, "exited with 1");
+  EXPECT_THAT(ended.text,
+              AllOf(HasSubstr("TPL-06"), HasSubstr("served by"), HasSubstr("real"),
+                    HasSubstr("ci/lvspec run --director bundled --case pcc.same-client-all-ports --fault no-persistence")));
+  const std::string evidence = scratch.path() + "/evidence/pcc.same-client-all-ports.bundled/";
+  EXPECT_THAT(read_file(evidence + "history.txt"), HasSubstr("connect: "));
+  EXPECT_THAT(read_file(evidence + "tables.txt"), HasSubstr("PersistConn"));
+  EXPECT_THAT(read_file(evidence + "director.log"), HasSubstr("add_service"));
+  for (const char* link : {"client", "director", "real1", "real2", "real3"})
+    EXPECT_GT(std::filesystem::file_size(evidence + link + ".pcapng"), 100U) << link;
+}
+
+TEST(Cli, ListSpeaksJson) {
+  const auto rows = nlohmann::json::parse(lvspec({"list", "--json"}).text);
+  EXPECT_GE(rows.size(), 30U);
+  for (const auto& row : rows) {
+    EXPECT_FALSE(row["claim"].get<std::string>().empty()) << row;
+    EXPECT_FALSE(row["clauses"].empty()) << row;
+  }
+}
+
+TEST(Cli, ShardsCoverEverythingOnce) {
+  std::multiset<std::string> seen;
+  for (const char* shard : {"1/2", "2/2"}) {
+    const Scratch scratch;
+    ASSERT_EQ(lvspec({"run", "--suite", "pcc", "--shard", shard, "--out", scratch.path()}).how, "exited with 0");
+    const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"));
+    for (const auto& row : results["cases"]) seen.insert(row["id"].get<std::string>());
+  }
+  const auto rows = nlohmann::json::parse(lvspec({"list", "--json"}).text);
+  for (const auto& row : rows)
+    EXPECT_EQ(seen.count(row["id"].get<std::string>()), row["suite"] == "pcc" ? 1U : 0U) << row["id"];
+}
+
+TEST(Cli, DoctorSaysThatThisMachineCan) {
+  const Ended ended = lvspec({"doctor"});
+  EXPECT_EQ(ended.how, "exited with 0") << ended.text;
+  EXPECT_THAT(ended.text, HasSubstr("ok      bench"));
+}
+
+/// What a killed run could leave: processes of ours, network namespaces, links, files.
+struct Traces {
+  std::set<std::string> processes, temporary, shared;
+  std::set<std::string> links;
+
+  bool operator==(const Traces&) const = default;
+};
+
+std::set<std::string> names_in(const std::string& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename());
+  return names;
+}
+
+Traces traces() {
+  Traces traces;
+  for (const std::string& name : names_in("/proc")) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/" + name + "/exe", error).filename().string();
+    if (!error && (program == "lvspec" || program.starts_with("lvspec-director"))) traces.processes.insert(name + " " + program);
+  }
+  traces.temporary = names_in("/tmp");
+  traces.shared = names_in("/dev/shm");
+  traces.links = names_in("/sys/class/net");
+  return traces;
+}
+
+// SIGKILL at any moment: the workers and directors go with their parents, their worlds with them.
+TEST(Cli, AKilledRunLeavesNothing) {
+  const Scratch scratch;
+  const Traces before = traces();
+  std::mt19937 random(20261122);
+  for (int round = 0; round < 8; ++round) {
+    auto child = Child::start({.argv = {LVSPEC_PROGRAM, "run", "--suite", "pcc", "--repeat", "50", "--out", scratch.path()},
+                               .fds = {},
+                               .environment = {}});
+    ASSERT_TRUE(child.ok());
+    child->wait(std::chrono::milliseconds(std::uniform_int_distribution<int>(1, 400)(random)));
+    kill(child->pid(), round % 2 == 0 ? SIGKILL : SIGINT);
+    ASSERT_TRUE(child->wait(10s));
+    const auto give_up = std::chrono::steady_clock::now() + 5s;
+    Traces after = traces();
+    while (!(after == before) && std::chrono::steady_clock::now() < give_up) after = traces();
+    EXPECT_EQ(after.processes, before.processes);
+    EXPECT_EQ(after.temporary, before.temporary);
+    EXPECT_EQ(after.shared, before.shared);
+    EXPECT_EQ(after.links, before.links);
+  }
+}
+
+}  // namespace
+}  // namespace lvspec

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/report/model.h"
+
+namespace lvspec {
+
+/// The cases that this program was linked with.
+using Catalogue = std::vector<CaseInfo>;
+
+/// Exit statuses of design.md.
+enum Exit { kConforms = 0, kDeviates = 1, kUsage = 2, kNothing = 3, kHarness = 4, kNoise = 5 };
+
+/// A subcommand: adds its options to the parser, and returns what to do once it was chosen; that returns the exit
+/// status.
+using Action = std::function<int()>;
+Action add_run_command(CLI::App& app, const Catalogue& catalogue);
+Action add_list_command(CLI::App& app, const Catalogue& catalogue);
+Action add_mutants_command(CLI::App& app, const Catalogue& catalogue);
+Action add_doctor_command(CLI::App& app);
+
+/// "lvspec: ..." on stderr, and the exit status that goes with the kind of error.
+int complain(const Error& error);
+
+}  // namespace lvspec

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/lab/lab.h"
+
+namespace lvspec {
+
+/// Names that --director takes.
+const std::vector<std::string>& director_names();
+
+/// The director of that name. With a fault, the bundled director's test-only build with that fault switched on.
+/// Error (kUsage): no such director, with those that there are.
+Result<DirectorFactory> director_named(const std::string& name, const std::string& fault = {});
+
+/// One deliberate fault of the bundled director.
+struct FaultRow {
+  std::string name, text, reports;
+};
+/// As the test-only build of the director tells them.
+Result<std::vector<FaultRow>> known_faults();
+
+/// The folder that our own programs are in.
+std::string program_folder();
+
+}  // namespace lvspec

@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "harness/cli/commands.h"
+#include "harness/cli/directors.h"
+#include "harness/lab/lab.h"
+#include "harness/testing/case.h"
+#include "harness/testing/worker.h"
+
+namespace lvspec {
+
+int complain(const Error& error) {
+  fmt::print(stderr, "lvspec: {}\n", error.message);
+  return error.kind == ErrorKind::kUsage ? kUsage : kHarness;
+}
+
+namespace {
+
+/// What the pool starts (pool.cc); not for people, so not in --help.
+Action add_worker_command(CLI::App& app) {
+  auto* command = app.add_subcommand("worker", "")->group("");
+  auto options = std::make_shared<testing::WorkerOptions>();
+  command->add_option("--cpu", options->cpu);
+  command->add_option("--out", options->report_dir);
+  return [options] {
+    options->lab = host_lab();
+    options->director = director_named;
+    return testing::work(*options);
+  };
+}
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "lvspec tells whether a load-balancing director keeps each client on its real server the way LVS says it must.",
+      "lvspec"};
+  app.set_version_flag("--version", "lvspec " LVSPEC_VERSION);
+  app.require_subcommand(1);
+  app.footer("Examples:\n  lvspec doctor\n  lvspec list\n  lvspec run --out report\nEach command has its own --help.");
+  const Catalogue& catalogue = testing::catalogue();
+  const std::map<std::string, Action> actions = {{"run", add_run_command(app, catalogue)},
+                                                 {"list", add_list_command(app, catalogue)},
+                                                 {"mutants", add_mutants_command(app, catalogue)},
+                                                 {"doctor", add_doctor_command(app)},
+                                                 {"worker", add_worker_command(app)}};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kConforms : kUsage;
+  }
+  return actions.at(app.get_subcommands().front()->get_name())();
+}
+
+}  // namespace
+}  // namespace lvspec
+
+int main(int argc, char** argv) { return lvspec::main(argc, argv); }

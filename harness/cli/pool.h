@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/report/model.h"
+
+namespace lvspec {
+
+/// One case to run on one director.
+struct Job {
+  CaseInfo info;
+  std::string director;
+  std::string fault;
+};
+
+struct PoolOptions {
+  int workers = 1;
+  std::string report_dir;  ///< evidence goes below it; empty: none is kept
+  /// A case that takes longer hangs; protocol time does not count.
+  std::chrono::seconds patience{60};
+};
+
+/// Runs jobs in worker processes, each with worlds of its own. A worker that dies or hangs costs the case it was at
+/// (HARNESS-ERROR, with its last words) and is replaced.
+/// @param done  called for each result as it comes, with the index of its job
+/// @return the results in the order of the jobs. Error: workers cannot be started at all.
+Result<std::vector<CaseResult>> run_jobs(const std::vector<Job>& jobs, const PoolOptions& options,
+                                         const std::function<void(std::size_t, const CaseResult&)>& done);
+
+}  // namespace lvspec

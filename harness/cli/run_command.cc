@@ -1,0 +1,188 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <thread>
+
+#include "harness/cli/commands.h"
+#include "harness/cli/directors.h"
+#include "harness/cli/pool.h"
+#include "harness/cli/selection.h"
+#include "harness/lab/lab.h"
+#include "harness/report/text.h"
+#include "harness/report/write.h"
+
+namespace lvspec {
+namespace {
+
+struct RunOptions {
+  std::vector<std::string> directors;
+  std::string lab = "auto";
+  Selection selection;
+  std::string shard;
+  std::string fault;
+  int jobs = 0;
+  int repeat = 1;
+  std::string out;
+};
+
+/// Progress while a run goes on: one line that changes on a terminal, plain lines elsewhere.
+class Progress {
+ public:
+  explicit Progress(std::size_t total) : total_(total), terminal_(isatty(STDERR_FILENO) != 0) {}
+  ~Progress() {
+    if (terminal_ && count_ > 0) fmt::print(stderr, "\r\033[K");
+  }
+  void show(const CaseResult& result) {
+    ++count_;
+    if (terminal_) {
+      fmt::print(stderr, "\r\033[K[{}/{}] {}", count_, total_, progress_line(result));
+      std::fflush(stderr);
+    } else {
+      fmt::print(stderr, "[{}/{}] {}\n", count_, total_, progress_line(result));
+    }
+  }
+
+ private:
+  std::size_t total_, count_ = 0;
+  bool terminal_;
+};
+
+Environment environment_of(const Lab& lab) {
+  utsname name{};
+  uname(&name);
+  Environment environment;
+  environment.kernel = fmt::format("{} {}", name.sysname, name.release);
+  environment.machine = name.machine;
+  environment.cpus = static_cast<int>(std::thread::hardware_concurrency());
+  environment.root = geteuid() == 0;
+  environment.lab = lab.name;
+  environment.clock = lab.clock;
+  return environment;
+}
+
+std::string rerun_line(const RunOptions& options) {
+  std::string line = "ci/lvspec run";
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) line += fmt::format(" {} '{}'", name, value);
+  };
+  for (const std::string& director : options.directors) line += " --director " + director;
+  for (const std::string& suite : options.selection.suites) line += " --suite " + suite;
+  for (const std::string& glob : options.selection.globs) add("--case", glob);
+  if (options.selection.level != "all") line += " --level " + options.selection.level;
+  if (!options.shard.empty()) line += " --shard " + options.shard;
+  if (!options.fault.empty()) line += " --fault " + options.fault;
+  if (options.selection.seed != 0) line += fmt::format(" --seed {}", options.selection.seed);
+  return line;
+}
+
+/// The folder is made before anything runs, so that a run does not end in "cannot write".
+Status prepare_out(const std::string& dir) {
+  if (dir.empty()) return {};
+  for (std::size_t slash = dir.find('/', 1);; slash = dir.find('/', slash + 1)) {
+    const std::string part = dir.substr(0, slash);
+    if (mkdir(part.c_str(), 0777) != 0 && errno != EEXIST) return system_error(fmt::format("--out {}: mkdir({})", dir, part));
+    if (slash == std::string::npos) break;
+  }
+  if (access(dir.c_str(), W_OK) != 0) return system_error(fmt::format("--out {}", dir));
+  return {};
+}
+
+int run(RunOptions options, const Catalogue& catalogue) {
+  if (options.directors.empty()) options.directors = {"bundled"};
+  std::sort(options.directors.begin(), options.directors.end());
+  options.directors.erase(std::unique(options.directors.begin(), options.directors.end()), options.directors.end());
+  for (const std::string& director : options.directors)
+    if (const auto known = director_named(director); !known.ok()) return complain(known.error());
+  if (!options.shard.empty())
+    if (const Status read = read_shard(options.shard, &options.selection); !read.ok()) return complain(read.error());
+  if (!options.fault.empty()) {
+    const auto faults = known_faults();
+    if (!faults.ok()) return complain(faults.error());
+    const bool known = std::any_of(faults->begin(), faults->end(), [&](const auto& row) { return row.name == options.fault; });
+    if (!known) return complain(usage_error(fmt::format("--fault {}: there is no such fault; lvspec mutants --list shows all", options.fault)));
+  }
+  const auto selected = select(catalogue, options.selection);
+  if (!selected.ok()) return complain(selected.error());
+  if (const Status ready = prepare_out(options.out); !ready.ok()) return complain(ready.error());
+  if (selected->empty())
+    fmt::print(stderr, "lvspec: no case fits the selection; \"lvspec list\" shows all {}\n", catalogue.size());
+
+  std::vector<Job> jobs;
+  for (int turn = 0; turn < options.repeat; ++turn)
+    for (const std::string& director : options.directors)
+      for (const CaseInfo& info : *selected) jobs.push_back({info, director, options.fault});
+
+  const Lab lab = host_lab();
+  Run run;
+  run.version = LVSPEC_VERSION;
+  run.suite_digest = digest_of(catalogue);
+  run.started_at = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  run.rerun = rerun_line(options);
+  run.selected = static_cast<int>(selected->size());
+  run.catalogue = static_cast<int>(catalogue.size());
+  run.environment = environment_of(lab);
+  for (const std::string& director : options.directors) run.directors.push_back({director, LVSPEC_VERSION, {}, {}});
+
+  PoolOptions pool;
+  pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  pool.report_dir = options.out;
+  const auto start = std::chrono::steady_clock::now();
+  {
+    Progress progress(jobs.size());
+    auto results = run_jobs(jobs, pool, [&](std::size_t, const CaseResult& result) { progress.show(result); });
+    if (!results.ok()) return complain(results.error());
+    run.cases = std::move(*results);
+  }
+  run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  for (const CaseResult& result : run.cases)
+    if (result.verdict == Verdict::kFail || result.verdict == Verdict::kXpass || result.verdict == Verdict::kHarnessError)
+      fmt::print("{}\n", failure_text(result, options.out));
+  if (!options.out.empty())
+    if (const Status written = write_report(run, options.out); !written.ok()) return complain(written.error());
+  fmt::print("{}", summary_text(run, options.out));
+  return exit_status(run);
+}
+
+}  // namespace
+
+Action add_run_command(CLI::App& app, const Catalogue& catalogue) {
+  auto* command = app.add_subcommand("run", "run the suites against one or more directors and judge them");
+  command->footer(
+      "Examples:\n"
+      "  lvspec run --out report\n"
+      "  lvspec run --suite pcc --case 'pcc.same-*' --level must\n"
+      "  lvspec run --fault no-persistence            a deliberately broken director: must fail\n"
+      "Exit status: 0 all conform, 1 something does not, 2 usage, 3 nothing selected or asserted,\n"
+      "             4 harness error, 5 inconclusive only");
+  auto options = std::make_shared<RunOptions>();
+  command->add_option("--director", options->directors, "director under test; may be repeated (default: bundled)");
+  command->add_option("--lab", options->lab, "where worlds live: auto, host")
+      ->check(CLI::IsMember({"auto", "host"}))
+      ->capture_default_str();
+  command->add_option("--suite", options->selection.suites, "only this suite; may be repeated");
+  command->add_option("--case", options->selection.globs, "only cases whose id fits this shell pattern; may be repeated");
+  command->add_option("--level", options->selection.level, "must, should (must and should), or all")
+      ->check(CLI::IsMember({"must", "should", "all"}))
+      ->capture_default_str();
+  command->add_option("--shard", options->shard, "I/N: only the I-th of N parts of the selection");
+  command->add_option("--jobs", options->jobs, "worlds at the same time (default: one for each CPU)")
+      ->check(CLI::Range(1, 256));
+  command->add_option("--repeat", options->repeat, "run everything this many times")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--seed", options->selection.seed, "shuffle the order of the cases with this seed");
+  command->add_option("--out", options->out, "folder for results.json, junit.xml, summary.md, index.html and evidence/");
+  command->add_option("--fault", options->fault, "switch one deliberate fault of the bundled director on (see: lvspec mutants)");
+  return [options, &catalogue] { return run(*options, catalogue); };
+}
+
+}  // namespace lvspec

@@ -1,0 +1,363 @@
+#include "harness/lab/bench.h"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <optional>
+#include <sstream>
+
+#include "harness/evidence/capture.h"
+
+namespace lvspec {
+namespace {
+
+constexpr const char* kLocalServer = "director";
+
+/// Sends fences from the clients' node to the director: they take the way that clients' packets take, so one that
+/// has arrived has all packets sent before it in front of it.
+class Fence {
+ public:
+  static Result<Fence> create(World& world) {
+    LVSPEC_ASSIGN(FileDescriptor socket, world.client().netns.call([&]() -> Result<FileDescriptor> {
+      FileDescriptor fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+      if (!fd.valid()) return system_error("client: socket(AF_PACKET)");
+      return fd;
+    }));
+    Fence fence;
+    fence.socket_ = std::move(socket);
+    fence.ifindex_ = world.client().port.ifindex;
+    const MacAddress to = world.director().port.mac, from = world.client().port.mac;
+    std::copy(to.begin(), to.end(), fence.frame_.begin());
+    std::copy(from.begin(), from.end(), fence.frame_.begin() + 6);
+    fence.frame_[12] = 0x88;
+    fence.frame_[13] = 0xb5;
+    return fence;
+  }
+
+  Status raise(DirectorUnderTest& director) {
+    ++token_;
+    for (int i = 0; i < 8; ++i) frame_[14 + i] = static_cast<std::uint8_t>(token_ >> (56 - 8 * i));
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = ifindex_;
+    to.sll_halen = 6;
+    std::copy(frame_.begin(), frame_.begin() + 6, to.sll_addr);
+    if (sendto(socket_.get(), frame_.data(), frame_.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to) < 0)
+      return system_error("client: sendto(fence)");
+    return director.await_fence(token_);
+  }
+
+ private:
+  FileDescriptor socket_;
+  int ifindex_ = 0;
+  std::array<std::uint8_t, 60> frame_{};
+  std::uint64_t token_ = 0;
+};
+
+template <typename T>
+std::string text_of(const T& value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+}  // namespace
+
+struct Bench::State {
+  State(Lab lab, World world, RealServers servers, Fence fence)
+      : lab(std::move(lab)), world(std::move(world)), servers(std::move(servers)), fence(std::move(fence)) {}
+
+  Lab lab;
+  World world;
+  std::optional<Capture> capture;
+  RealServers servers;
+  Fence fence;
+  std::unique_ptr<DirectorUnderTest> director;
+  std::chrono::nanoseconds elapsed{0};
+  History history;
+  std::function<void(Bench&)> closing;
+};
+
+Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory) const {
+  Topology topology = topology_;
+  topology.director_place = factory.place;
+  LVSPEC_ASSIGN(World world, World::build(topology));
+  LVSPEC_ASSIGN(Capture capture, Capture::start(world.segment()));
+  LVSPEC_ASSIGN(RealServers servers, RealServers::create());
+  for (int i = 1; i <= topology.server_count; ++i) {
+    Node& node = world.real_server(i);
+    LVSPEC_TRY(servers.add(node.name, node.netns, listen_.tcp, listen_.udp));
+  }
+  if (has_local_) LVSPEC_TRY(servers.add(kLocalServer, world.director_stack(), local_.tcp, local_.udp));
+  LVSPEC_ASSIGN(Fence fence, Fence::create(world));
+
+  auto state = std::make_unique<Bench::State>(lab, std::move(world), std::move(servers), std::move(fence));
+  state->capture.emplace(std::move(capture));
+  DirectorSite site;
+  site.netns = &state->world.director().netns;
+  if (factory.place == DirectorPlace::kInline) site.stack_interface = state->world.stack_port().name;
+  site.addresses = {topology.director(AF_INET)};
+  if (topology.ipv6) site.addresses.push_back(topology.director(AF_INET6));
+  site.addresses.insert(site.addresses.end(), topology.vips.begin(), topology.vips.end());
+  LVSPEC_ASSIGN(state->director, factory.start(site));
+  return Bench(std::move(state));
+}
+
+Bench::Bench(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Bench::Bench(Bench&&) noexcept = default;
+Bench::~Bench() {
+  if (!state_) return;
+  if (state_->closing) state_->closing(*this);
+  // The director first: a process outside its world would see interfaces vanish under it.
+  state_->director.reset();
+}
+
+void Bench::on_close(std::function<void(Bench&)> action) { state_->closing = std::move(action); }
+
+std::function<std::string()> Bench::belief_teller() {
+  return [director = state_->director.get()] {
+    const Result<Tables> tables = director->tables();
+    return tables.ok() ? tables->str() : "the director's tables cannot be had: " + tables.error().message + "\n";
+  };
+}
+
+BenchClient Bench::client(int i, int family) { return {*this, state_->world.topology().client(i, family)}; }
+BenchClient Bench::client_at(const std::string& address) { return {*this, IpAddress::of(address)}; }
+BenchClient Bench::mute_client(int i) {
+  const auto& mute = state_->world.topology().mute_prefixes;
+  LVSPEC_CHECK(!mute.empty());
+  return {*this, mute.front().address.plus(static_cast<std::uint64_t>(i))};
+}
+
+IpAddress Bench::rip(int i, int family) const { return state_->world.topology().real_server(i, family); }
+
+std::string Bench::name_of(const IpAddress& server) const {
+  const Topology& topology = state_->world.topology();
+  for (int i = 1; i <= topology.server_count; ++i)
+    if (topology.real_server(i, server.family()) == server) return state_->world.real_server(i).name;
+  if (server == topology.director(server.family()) || server == IpAddress::of("127.0.0.1") ||
+      server == IpAddress::of("::1"))
+    return kLocalServer;
+  return server.str();
+}
+
+IpAddress Bench::rip_of(const std::string& name, int family) const {
+  const Topology& topology = state_->world.topology();
+  for (int i = 1; i <= topology.server_count; ++i)
+    if (state_->world.real_server(i).name == name) return topology.real_server(i, family);
+  LVSPEC_CHECK(name == kLocalServer);
+  return IpAddress::of(family == AF_INET6 ? "::1" : "127.0.0.1");
+}
+
+void Bench::note(const std::string& what) { state_->history.add(state_->elapsed, what); }
+
+Status Bench::add(VirtualService service) {
+  if (service.servers.empty()) {
+    for (int i = 1; i <= state_->world.topology().server_count; ++i) {
+      RealServer server;
+      server.address = rip(i, service.id.family);
+      server.port = service.id.is_mark() ? 0 : service.id.port;
+      service.servers.push_back(server);
+    }
+  }
+  note("add " + service.str());
+  return state_->director->add_service(service);
+}
+
+Status Bench::add(const Ruleset& ruleset) {
+  note("apply ruleset\n" + ruleset.str());
+  return apply(*state_->director, ruleset);
+}
+
+Status Bench::edit(const VirtualService& service) {
+  note("edit " + service.title());
+  return state_->director->edit_service(service);
+}
+Status Bench::remove(const ServiceId& service) {
+  note("remove " + service.str());
+  return state_->director->remove_service(service);
+}
+Status Bench::add_server(const ServiceId& service, const RealServer& server) {
+  note("add to " + service.str() + ": " + server.str());
+  return state_->director->add_server(service, server);
+}
+Status Bench::edit_server(const ServiceId& service, const RealServer& server) {
+  note("edit in " + service.str() + ": " + server.str());
+  return state_->director->edit_server(service, server);
+}
+Status Bench::remove_server(const ServiceId& service, const Endpoint& server) {
+  note("remove from " + service.str() + ": " + server.str());
+  settle();
+  return state_->director->remove_server(service, server);
+}
+Status Bench::clear() {
+  note("clear");
+  settle();
+  return state_->director->clear();
+}
+Status Bench::set_marks(const std::vector<MarkRule>& rules) {
+  for (const MarkRule& rule : rules) note("mark " + rule.str());
+  return state_->director->set_marks(rules);
+}
+Status Bench::set_sysctl(const std::string& name, int value) {
+  note(fmt::format("sysctl net.ipv4.vs.{} = {}", name, value));
+  return state_->director->set_sysctl(name, value);
+}
+Status Bench::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) {
+  note(fmt::format("timeouts {} {} {}", tcp, tcp_fin, udp));
+  return state_->director->set_timeouts(tcp, tcp_fin, udp);
+}
+
+void Bench::settle() { must(state_->fence.raise(*state_->director)); }
+
+void Bench::elapse(std::chrono::nanoseconds time) {
+  settle();
+  must(state_->lab.elapse(*state_->director, time));
+  state_->elapsed += time;
+  note(fmt::format("{} s have passed", std::chrono::duration<double>(time).count()));
+}
+
+std::chrono::nanoseconds Bench::elapsed() const { return state_->elapsed; }
+std::chrono::nanoseconds Bench::granule(std::chrono::nanoseconds interval) const {
+  return state_->director->granule(interval);
+}
+
+Tables Bench::tables() {
+  settle();
+  return must(state_->director->tables());
+}
+
+std::vector<Entry> Bench::templates() {
+  std::vector<Entry> entries = tables().entries;
+  std::erase_if(entries, [](const Entry& entry) { return !entry.is_template; });
+  return entries;
+}
+
+std::vector<Entry> Bench::connections() {
+  std::vector<Entry> entries = tables().entries;
+  std::erase_if(entries, [](const Entry& entry) { return entry.is_template; });
+  return entries;
+}
+
+ServiceState Bench::service(const ServiceId& id) {
+  for (ServiceState& state : tables().services)
+    if (state.service.id == id) return state;
+  throw WorldError(Error{fmt::format("the director lists no service {}", id.str())});
+}
+
+ServerState Bench::server(const ServiceId& id, const std::string& name) {
+  for (const ServerState& state : service(id).servers)
+    if (name_of(state.server.address) == name) return state;
+  throw WorldError(Error{fmt::format("the director lists no server {} in {}", name, id.str())});
+}
+
+void Bench::stop_server(const std::string& name) {
+  note(name + ": its process ends");
+  must(state_->servers.stop(name));
+}
+void Bench::restart_server(const std::string& name) {
+  note(name + ": its process starts again");
+  must(state_->servers.restart(name));
+}
+void Bench::set_link(const std::string& name, bool up) {
+  note(fmt::format("{}: link {}", name, up ? "up" : "cut"));
+  for (Node& node : state_->world.nodes())
+    if (node.name == name) return must(state_->world.set_link(node, up));
+  throw WorldError(Error{fmt::format("there is no node {}", name)});
+}
+
+DirectorUnderTest& Bench::director() { return *state_->director; }
+
+void Bench::keep_evidence(CaseFile& file) {
+  // Each piece on its own: one that cannot be had must not cost us the others.
+  const auto keep = [&](const std::string& name, const std::string& text) { (void)file.add_text(name, text); };
+  keep("history.txt", state_->history.text());
+  keep("tables.txt", belief_teller()());
+  keep("director.log", state_->director->log());
+  std::string seen;
+  for (const Sighting& sighting : state_->servers.log()) seen += text_of(sighting) + "\n";
+  keep("servers.txt", seen);
+  std::string topology;
+  std::map<int, std::string> links;
+  for (const Node& node : state_->world.nodes()) {
+    links[node.port.segment_ifindex] = node.name;
+    topology += fmt::format("{:<10} {} {:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}\n", node.name, node.port.name,
+                            node.port.mac[0], node.port.mac[1], node.port.mac[2], node.port.mac[3], node.port.mac[4],
+                            node.port.mac[5]);
+  }
+  keep("topology.txt", topology);
+  const Result<std::string> folder = file.folder();
+  if (!folder.ok() || !state_->capture) return;
+  if (const auto written = state_->capture->write(*folder, links); !written.ok())
+    keep("capture-failed.txt", written.error().message + "\n");
+}
+
+Answer BenchClient::connect(const IpAddress& vip, std::uint16_t port, Close close, std::uint16_t from) {
+  const Client client(bench_->state_->world.client().netns);
+  Answer answer = must(client.connect({.client = {address_, from}, .target = {vip, port}, .close = close}));
+  bench_->note("connect: " + text_of(answer));
+  return answer;
+}
+
+std::vector<Answer> BenchClient::connect_times(int n, const IpAddress& vip, std::uint16_t port) {
+  std::vector<Answer> answers;
+  for (int i = 0; i < n; ++i) answers.push_back(connect(vip, port));
+  return answers;
+}
+
+std::vector<Answer> BenchClient::connect_at_once(int n, const IpAddress& vip, std::uint16_t port) {
+  const Client client(bench_->state_->world.client().netns);
+  const std::vector<Attempt> attempts(static_cast<std::size_t>(n),
+                                      Attempt{.client = {address_, 0}, .target = {vip, port}});
+  std::vector<Answer> answers = must(client.connect_all(attempts, attempts.size()));
+  for (const Answer& answer : answers) bench_->note("connect, with others: " + text_of(answer));
+  return answers;
+}
+
+Answer BenchClient::http(const IpAddress& vip, std::uint16_t port) {
+  const Client client(bench_->state_->world.client().netns);
+  Answer answer = must(client.http({.client = {address_, 0}, .target = {vip, port}}));
+  bench_->note("http: " + text_of(answer));
+  return answer;
+}
+
+Answer BenchClient::udp(const IpAddress& vip, std::uint16_t port, std::uint16_t from) {
+  const Client client(bench_->state_->world.client().netns);
+  Answer answer = must(client.udp({.client = {address_, from}, .target = {vip, port}}));
+  bench_->note("udp: " + text_of(answer));
+  return answer;
+}
+
+Connection BenchClient::hold(const IpAddress& vip, std::uint16_t port, std::uint16_t from) {
+  const Client client(bench_->state_->world.client().netns);
+  Connection connection = must(client.open({.client = {address_, from}, .target = {vip, port}}));
+  bench_->note("hold open: " + text_of(connection.answer()));
+  return connection;
+}
+
+UdpSocket BenchClient::hold_udp(const IpAddress& vip, std::uint16_t port, std::uint16_t from) {
+  const Client client(bench_->state_->world.client().netns);
+  return must(client.open_udp({.client = {address_, from}, .target = {vip, port}}));
+}
+
+Answer BenchClient::syn(const IpAddress& vip, std::uint16_t port, std::uint16_t from) {
+  World& world = bench_->state_->world;
+  RawProbe probe = must(RawProbe::open(world.client().netns));
+  std::map<MacAddress, std::string> names;
+  for (const Node& node : world.nodes()) names[node.port.mac] = node.name;
+  Answer answer = must(probe.syn({.client = {address_, from}, .target = {vip, port}}, world.director().port.mac, names));
+  bench_->note("syn, then silence: " + text_of(answer));
+  return answer;
+}
+
+Lab host_lab() {
+  return {"host", "the director's own clock: it stands still and is moved by control message",
+          [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }};
+}
+
+}  // namespace lvspec

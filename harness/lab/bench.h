@@ -1,0 +1,169 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/adapters/director_under_test.h"
+#include "harness/base/result.h"
+#include "harness/base/world_error.h"
+#include "harness/evidence/case_file.h"
+#include "harness/evidence/history.h"
+#include "harness/lab/lab.h"
+#include "harness/probe/client.h"
+#include "harness/probe/raw_probe.h"
+#include "harness/probe/real_servers.h"
+#include "harness/ruleset/ruleset.h"
+#include "harness/topology/world.h"
+
+namespace lvspec {
+
+class Bench;
+
+/// Ports that real servers listen on.
+struct Listen {
+  std::vector<std::uint16_t> tcp = {80};
+  std::vector<std::uint16_t> udp = {};
+};
+
+/// A world in the making, read aloud: two clients, three real servers that listen on 80 and 443.
+class BenchPlan {
+ public:
+  BenchPlan& clients(int count) {
+    topology_.client_count = count;
+    return *this;
+  }
+  BenchPlan& real_servers(int count, Listen listen = {}) {
+    topology_.server_count = count;
+    listen_ = std::move(listen);
+    return *this;
+  }
+  /// The director is a real server as well; it listens on these ports behind the director.
+  BenchPlan& local_server(Listen listen) {
+    local_ = std::move(listen);
+    has_local_ = true;
+    return *this;
+  }
+  BenchPlan& vips(std::vector<IpAddress> vips) {
+    topology_.vips = std::move(vips);
+    return *this;
+  }
+  Result<Bench> build(const Lab& lab, const DirectorFactory& director) const;
+
+ private:
+  friend class Bench;
+  Topology topology_;
+  Listen listen_;
+  Listen local_;
+  bool has_local_ = false;
+};
+
+/// One client of a bench: an address, and what can be done from it. Cheap to copy; lives no longer than its bench.
+/// Every call throws WorldError if the world refuses; whatever the director does is an Answer.
+class BenchClient {
+ public:
+  const IpAddress& cip() const { return address_; }
+  /// A TCP connection that ends at once. `from`: the client's port, 0 for any.
+  Answer connect(const IpAddress& vip, std::uint16_t port, Close close = Close::kClientFirst, std::uint16_t from = 0);
+  /// n connections, one after the other.
+  std::vector<Answer> connect_times(int n, const IpAddress& vip, std::uint16_t port);
+  /// n connections, opened at the same moment.
+  std::vector<Answer> connect_at_once(int n, const IpAddress& vip, std::uint16_t port);
+  Answer http(const IpAddress& vip, std::uint16_t port);
+  Answer udp(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 0);
+  /// A connection that stays open until it is closed, or goes.
+  Connection hold(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 0);
+  UdpSocket hold_udp(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 0);
+  /// A SYN and then silence, whatever comes back. Only from a mute client, or the client's own kernel would answer
+  /// the SYN-ACK with a RST.
+  Answer syn(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 40000);
+
+ private:
+  friend class Bench;
+  BenchClient(Bench& bench, IpAddress address) : bench_(&bench), address_(address) {}
+
+  Bench* bench_;
+  IpAddress address_;
+};
+
+/// A world with its servers answering and its director running: what a case works on. It cleans up only what it owns,
+/// in reverse order of building, also when a case stops half-way. Move-only.
+///
+/// Steps throw WorldError where the world refuses. Orders to the director return Status, since a case may want one
+/// refused; wrap them in ASSERT_OK.
+class Bench {
+ public:
+  Bench(Bench&&) noexcept;
+  ~Bench();
+
+  /// i from 1; the address is 192.0.2.i or 2001:db8:2::i.
+  BenchClient client(int i, int family = AF_INET);
+  BenchClient client_at(const std::string& address);
+  /// A client whose address is routed but has nobody at home: what is sent to it is never answered.
+  BenchClient mute_client(int i);
+  /// RIP of real server i, from 1.
+  IpAddress rip(int i, int family = AF_INET) const;
+  /// "real2" for its RIP, "director" for loopback or the DIP; else the address.
+  std::string name_of(const IpAddress& server) const;
+  /// The RIP of a server by its name.
+  IpAddress rip_of(const std::string& name, int family = AF_INET) const;
+
+  // Orders to the director. A service without servers gets all real servers, in order, with weight 1.
+  Status add(VirtualService service);
+  Status add(const Ruleset& ruleset);
+  Status edit(const VirtualService& service);
+  Status remove(const ServiceId& service);
+  Status add_server(const ServiceId& service, const RealServer& server);
+  Status edit_server(const ServiceId& service, const RealServer& server);
+  Status remove_server(const ServiceId& service, const Endpoint& server);
+  Status clear();
+  Status set_marks(const std::vector<MarkRule>& rules);
+  Status set_sysctl(const std::string& name, int value);
+  Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp);
+
+  /// Lets protocol time pass. What clients have sent so far is handled first.
+  void elapse(std::chrono::nanoseconds time);
+  /// Protocol time since the bench was built.
+  std::chrono::nanoseconds elapsed() const;
+  std::chrono::nanoseconds granule(std::chrono::nanoseconds interval) const;
+
+  /// The director's tables, after everything sent so far was handled.
+  Tables tables();
+  std::vector<Entry> templates();
+  std::vector<Entry> connections();
+  /// The service as the director has it, or WorldError if it has none such.
+  ServiceState service(const ServiceId& id);
+  /// Counters of one server in one service.
+  ServerState server(const ServiceId& id, const std::string& name);
+
+  /// The process of a real server is gone: its kernel refuses. "director" for the local one.
+  void stop_server(const std::string& name);
+  void restart_server(const std::string& name);
+  /// Cuts or mends the link of a real server.
+  void set_link(const std::string& name, bool up);
+
+  DirectorUnderTest& director();
+  /// Tells the director's tables as text, for a failure's message. To be asked while the bench stands, wherever it
+  /// has been moved to.
+  std::function<std::string()> belief_teller();
+  /// Called when the bench is about to come down, while everything still stands.
+  void on_close(std::function<void(Bench&)> action);
+  /// The evidence of a case that failed: history, tables, the director's log, topology, a pcapng for each link.
+  void keep_evidence(CaseFile& file);
+
+ private:
+  friend class BenchPlan;
+  friend class BenchClient;
+  struct State;
+  explicit Bench(std::unique_ptr<State> state);
+  void settle();
+  void note(const std::string& what);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lvspec

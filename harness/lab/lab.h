@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "harness/adapters/director_under_test.h"
+#include "harness/base/result.h"
+#include "harness/topology/topology.h"
+
+namespace lvspec {
+
+/// Which director to put into a world, and how it sits there.
+struct DirectorFactory {
+  std::string name;  ///< "bundled"
+  DirectorPlace place = DirectorPlace::kInline;
+  std::function<Result<std::unique_ptr<DirectorUnderTest>>(const DirectorSite&)> start;
+};
+
+/// The network stack that a world lives in, with its clock.
+struct Lab {
+  std::string name;   ///< "host"
+  std::string clock;  ///< whose time it is, in words, for the report
+  /// Lets time pass for everything in the world; returns when every timer due has fired.
+  std::function<Status(DirectorUnderTest&, std::chrono::nanoseconds)> elapse;
+};
+
+/// Namespaces of the running kernel; time is the director's own and moves by message.
+Lab host_lab();
+
+}  // namespace lvspec

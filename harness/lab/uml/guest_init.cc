@@ -1,0 +1,175 @@
+#include "harness/lab/uml/guest_init.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
+#include "harness/base/file_descriptor.h"
+#include "harness/lab/uml/guest_protocol.h"
+#include "harness/lab/uml/module_image.h"
+
+namespace lvspec {
+namespace {
+
+/// The last part of a path without its ".ko", with '_' for '-', as the kernel spells module names.
+std::string module_name(const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  name = name.substr(0, name.find(".ko"));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return system_error(fmt::format("open({})", path));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Status make_directories(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    struct stat is {};
+    if (stat(part.c_str(), &is) != 0 && mkdir(part.c_str(), 0755) != 0)
+      return system_error(fmt::format("mkdir({})", part));
+    if (slash == std::string::npos) return {};
+  }
+}
+
+Status mount_at(const std::string& type, const std::string& path, const std::string& options = "") {
+  if (mount(type.c_str(), path.c_str(), type.c_str(), 0, options.c_str()) != 0)
+    return system_error(fmt::format("mount({}, {})", type, path));
+  return {};
+}
+
+/// Every device makes uevents, and for each of them this kernel starts /sbin/hotplug (CONFIG_UEVENT_HELPER), which is
+/// not there: 1 ms apiece, and a world has dozens of devices.
+Status silence_uevents() {
+  const FileDescriptor helper(open("/proc/sys/kernel/hotplug", O_WRONLY | O_CLOEXEC));
+  if (!helper.valid() || write(helper.get(), "\n", 1) != 1) return system_error("write(/proc/sys/kernel/hotplug)");
+  return {};
+}
+
+Status raise_loopback() {
+  const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::snprintf(request.ifr_name, sizeof request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP;
+  if (ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return system_error("ioctl(SIOCSIFFLAGS, lo, IFF_UP)");
+  return {};
+}
+
+Status furnish(const GuestInit& how) {
+  LVSPEC_TRY(mount_at("proc", "/proc"));
+  LVSPEC_TRY(silence_uevents());
+  LVSPEC_TRY(mount_at("sysfs", "/sys"));
+  LVSPEC_TRY(mount_at("tmpfs", "/run"));
+  // Not on /tmp: the program itself and writable_dir often live there. The root is read-only, so the host's /tmp is
+  // there to be read and TMPDIR points elsewhere.
+  if (const char* dir = getenv(guest_protocol::kWritableDir); dir != nullptr) {
+    LVSPEC_TRY(make_directories(dir));
+    LVSPEC_TRY(mount_at("hostfs", dir, dir));
+  }
+  setenv("TMPDIR", "/run", 1);
+  setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+  LVSPEC_TRY(raise_loopback());
+
+  utsname kernel{};
+  uname(&kernel);
+  const std::string release_dir = fmt::format("{}/{}", how.modules_dir, kernel.release);
+  for (const std::string& module : how.modules) LVSPEC_TRY(load_module(release_dir, module));
+  return {};
+}
+
+}  // namespace
+
+const std::vector<std::string>& ipvs_modules() {
+  // Debian's UML kernel has nf_tables for bridges alone (CONFIG_NF_TABLES_IPV4, _IPV6 and _INET are not set), so
+  // marks on packets are iptables' there: the mangle table and what its rules name.
+  static const std::vector<std::string> kModules = {
+      "ipv6",           "bridge",          "veth",      "tun",       "ip_vs",       "ip_vs_rr",
+      "ip_vs_wrr",      "ip_vs_lc",        "ip_vs_wlc", "ip_vs_fo",  "ip_vs_ovf",   "ip_vs_lblc",
+      "ip_vs_lblcr",    "ip_vs_dh",        "ip_vs_sh",  "ip_vs_mh",  "ip_vs_sed",   "ip_vs_nq",
+      "iptable_mangle", "ip6table_mangle", "xt_mark",   "xt_tcpudp", "xt_multiport"};
+  return kModules;
+}
+
+bool is_guest_init() { return getpid() == 1 && getenv(guest_protocol::kMark) != nullptr; }
+
+Result<std::vector<std::string>> module_load_order(const std::string& modules_dep, const std::string& name) {
+  std::istringstream lines(modules_dep);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || module_name(line.substr(0, colon)) != module_name(name)) continue;
+    // "a.ko: b.ko c.ko": a needs all of them, and each of them only what stands to its right (depmod(8)).
+    std::vector<std::string> order;
+    std::istringstream needed(line.substr(colon + 1));
+    for (std::string path; needed >> path;) order.insert(order.begin(), path);
+    order.push_back(line.substr(0, colon));
+    return order;
+  }
+  return Error{fmt::format("module {}: not in modules.dep", name)};
+}
+
+Status load_module(const std::string& release_dir, const std::string& name) {
+  // One text for all modules of a run: reading 75 KB through hostfs costs as much as loading a small module.
+  static std::string dir, dep;
+  if (dir != release_dir) {
+    LVSPEC_ASSIGN(dep, read_file(release_dir + "/modules.dep"));
+    dir = release_dir;
+  }
+  static std::vector<std::string> loaded;
+  static std::string image;
+  image.reserve(1 << 20);  // the largest one, ipv6, has 0.7 MB
+  LVSPEC_ASSIGN(const std::vector<std::string> order, module_load_order(dep, name));
+  for (const std::string& path : order) {
+    if (std::find(loaded.begin(), loaded.end(), path) != loaded.end()) continue;
+    const std::string file = release_dir + "/" + path;
+    const FileDescriptor module(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!module.valid()) return system_error(fmt::format("module {}: open({})", name, file));
+    LVSPEC_TRY(module_without_debug_info(module.get(), &image));
+    if (syscall(SYS_init_module, image.data(), image.size(), "") != 0 && errno != EEXIST)
+      return system_error(fmt::format("module {}: init_module({})", name, file));
+    loaded.push_back(path);
+  }
+  return {};
+}
+
+void run_guest_init(const GuestInit& how, const std::function<int()>& body) {
+  int status = 4;  // harness error
+  if (const Status furnished = furnish(how); furnished.ok()) {
+    status = body();
+  } else {
+    std::printf("guest: %s\n", furnished.error().message.c_str());
+  }
+  std::fflush(nullptr);
+  sync();  // hostfs writes back like any other file system
+  timespec up{};
+  clock_gettime(CLOCK_BOOTTIME, &up);
+  std::printf("%s%d %lld\n", guest_protocol::kReport, status,
+              static_cast<long long>(up.tv_sec) * 1000 + up.tv_nsec / 1000000);
+  std::fflush(stdout);
+  tcdrain(STDOUT_FILENO);
+  reboot(RB_POWER_OFF);
+  _exit(status);  // not reached: PID 1 was allowed to
+}
+
+}  // namespace lvspec

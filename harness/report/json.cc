@@ -1,0 +1,299 @@
+#include "harness/report/json.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "harness/report/tally.h"
+
+namespace lvspec {
+namespace {
+
+using nlohmann::json;
+
+/// JSON has no NaN and no infinity; a clock that yields one is a bug that must not cost the user the report.
+double finite(double value) { return std::isfinite(value) ? value : 0; }
+
+json to_json(const CaseResult& result) {
+  json failures = json::array();
+  for (const Assertion& failure : result.failures) {
+    failures.push_back({{"what", failure.what},
+                        {"expected", failure.expected},
+                        {"actual", failure.actual},
+                        {"where", failure.where}});
+  }
+  return {{"id", result.info.id},
+          {"suite", result.info.suite()},
+          {"title", result.info.claim},
+          {"level", name_of(result.info.level)},
+          {"clauses", result.info.clauses},
+          {"field_reports", result.info.field_reports},
+          {"test", result.info.test},
+          {"director", result.director},
+          {"verdict", name_of(result.verdict)},
+          {"reason", result.reason},
+          {"assertions", result.assertions},
+          {"failures", std::move(failures)},
+          {"virtual_s", finite(result.virtual_s)},
+          {"wall_ms", finite(result.wall_ms)},
+          {"evidence", result.evidence},
+          {"rerun", result.rerun}};
+}
+
+json to_json(const Environment& environment) {
+  return {{"kernel", environment.kernel},  {"machine", environment.machine}, {"cpus", environment.cpus},
+          {"root", environment.root},      {"lab", environment.lab},         {"clock", environment.clock},
+          {"sysctls", environment.sysctls}};
+}
+
+/// { "word", "exit_status", "directors": { NAME: { "word", "must": { "PASS": 12 }, ... } } }; zeros are left out.
+json summary_of(const Run& run) {
+  const Tallies tallies(run);
+  json directors = json::object();
+  for (const std::string& name : tallies.directors) {
+    json entry = {{"word", overall_word(run, name)}};
+    for (const Level level : kAllLevels) {
+      json counts = json::object();
+      if (const auto tally = tallies.by_director.find(name); tally != tallies.by_director.end())
+        for (const Verdict verdict : kAllVerdicts)
+          if (const int n = tally->second.of(level, verdict); n > 0) counts[std::string(name_of(verdict))] = n;
+      entry[std::string(name_of(level))] = std::move(counts);
+    }
+    directors[name] = std::move(entry);
+  }
+  return {{"word", overall_word(run)}, {"exit_status", exit_status(run)}, {"directors", std::move(directors)}};
+}
+
+/// Reads the members of one JSON object and remembers the first thing that is wrong, with its place.
+/// After an error every further read yields an empty value; the caller looks at the error once, at the end.
+class Reader {
+ public:
+  Reader(const json& value, std::string place, std::string* error)
+      : value_(value), place_(std::move(place)), error_(error) {
+    if (!value_.is_object()) fail("", "is not an object");
+  }
+
+  std::string text(const char* key) const { return get<std::string>(key, &json::is_string, "a text"); }
+  double number(const char* key) const { return get<double>(key, &json::is_number, "a number"); }
+  bool flag(const char* key) const { return get<bool>(key, &json::is_boolean, "true or false"); }
+
+  int count(const char* key) const {
+    const double value = get<double>(key, &json::is_number_integer, "a whole number");
+    if (value < 0 || value > std::numeric_limits<int>::max()) {
+      fail(key, "is out of range");
+      return 0;
+    }
+    return static_cast<int>(value);
+  }
+
+  std::vector<std::string> texts(const char* key) const {
+    std::vector<std::string> out;
+    for_each(key, [&](const json& item, const std::string& place) {
+      if (item.is_string()) return out.push_back(item.get<std::string>());
+      set_error(place + ": is not a text");
+    });
+    return out;
+  }
+
+  std::map<std::string, std::string> text_map(const char* key) const {
+    const json* found = find(key, &json::is_object, "an object");
+    std::map<std::string, std::string> out;
+    if (found == nullptr) return out;
+    for (const auto& [name, item] : found->items()) {
+      if (!item.is_string())
+        fail(key, fmt::format("\"{}\" is not a text", name));
+      else
+        out[name] = item.get<std::string>();
+    }
+    return out;
+  }
+
+  /// A member that must be one of our names: `of` is level_of or verdict_of.
+  template <typename Enum>
+  Enum name(const char* key, std::optional<Enum> (*of)(std::string_view), const char* noun) const {
+    const std::string word = text(key);
+    const std::optional<Enum> found = of(word);
+    if (!found) fail(key, fmt::format("\"{}\" is not a {}", word, noun));
+    return found.value_or(Enum{});
+  }
+
+  Reader object(const char* key) const {
+    static const json empty = json::object();
+    const json* found = find(key, &json::is_object, "an object");
+    return Reader(found == nullptr ? empty : *found, at(key), error_);
+  }
+
+  /// Calls `visit(item, place)` for each element of an array.
+  template <typename Visit>
+  void for_each(const char* key, Visit visit) const {
+    const json* found = find(key, &json::is_array, "an array");
+    if (found == nullptr) return;
+    for (std::size_t i = 0; i < found->size(); ++i) visit((*found)[i], fmt::format("{}[{}]", at(key), i));
+  }
+
+  /// As for_each, where every element is an object.
+  template <typename Visit>
+  void for_each_object(const char* key, Visit visit) const {
+    for_each(key, [&](const json& item, const std::string& place) { visit(Reader(item, place, error_)); });
+  }
+
+ private:
+  std::string at(const std::string& key) const {
+    return place_.empty() ? key : key.empty() ? place_ : place_ + "." + key;
+  }
+  void set_error(const std::string& text) const {
+    if (error_->empty()) *error_ = text;
+  }
+  void fail(const std::string& key, const std::string& what) const {
+    const std::string place = at(key);
+    set_error(place.empty() ? what : place + ": " + what);
+  }
+
+  const json* find(const char* key, bool (json::*is)() const, const char* noun) const {
+    if (!error_->empty()) return nullptr;
+    const auto found = value_.find(key);
+    if (found == value_.end()) {
+      fail(key, "is missing");
+    } else if (!((*found).*is)()) {
+      fail(key, fmt::format("is not {}", noun));
+    } else {
+      return &*found;
+    }
+    return nullptr;
+  }
+
+  template <typename T>
+  T get(const char* key, bool (json::*is)() const, const char* noun) const {
+    const json* found = find(key, is, noun);
+    return found == nullptr ? T{} : found->get<T>();
+  }
+
+  const json& value_;
+  std::string place_;
+  std::string* error_;
+};
+
+CaseResult read_case(const Reader& in) {
+  CaseResult out;
+  out.info.id = in.text("id");
+  out.info.claim = in.text("title");
+  out.info.level = in.name("level", level_of, "level");
+  out.info.clauses = in.texts("clauses");
+  out.info.field_reports = in.texts("field_reports");
+  out.info.test = in.text("test");
+  out.director = in.text("director");
+  out.verdict = in.name("verdict", verdict_of, "verdict");
+  out.reason = in.text("reason");
+  out.assertions = in.count("assertions");
+  in.for_each_object("failures", [&](const Reader& failure) {
+    out.failures.push_back({.held = false,
+                            .what = failure.text("what"),
+                            .expected = failure.text("expected"),
+                            .actual = failure.text("actual"),
+                            .where = failure.text("where")});
+  });
+  out.virtual_s = in.number("virtual_s");
+  out.wall_ms = in.number("wall_ms");
+  out.evidence = in.text("evidence");
+  out.rerun = in.text("rerun");
+  return out;
+}
+
+Environment read_environment(const Reader& in) {
+  return {.kernel = in.text("kernel"),
+          .machine = in.text("machine"),
+          .cpus = in.count("cpus"),
+          .root = in.flag("root"),
+          .lab = in.text("lab"),
+          .clock = in.text("clock"),
+          .sysctls = in.text_map("sysctls")};
+}
+
+Run read_whole(const Reader& in, std::string* error) {
+  Run run;
+  if (const std::string tool = in.text("tool"); error->empty() && tool != "lvspec")
+    *error = fmt::format("tool: \"{}\" is not lvspec", tool);
+  run.version = in.text("version");
+  run.suite_digest = in.text("suite_digest");
+  run.started_at = in.text("started_at");
+  run.rerun = in.text("rerun");
+  run.wall_s = in.number("wall_s");
+  run.selected = in.count("selected");
+  run.catalogue = in.count("catalogue");
+  run.environment = read_environment(in.object("environment"));
+  in.for_each_object("directors", [&](const Reader& director) {
+    run.directors.push_back({.name = director.text("name"),
+                             .version = director.text("version"),
+                             .capabilities = director.texts("capabilities"),
+                             .passport = director.text_map("passport")});
+  });
+  in.for_each_object("cases", [&](const Reader& one) { run.cases.push_back(read_case(one)); });
+  return run;
+}
+
+/// The library's message without its own error numbers: "line 1, column 7: ...".
+std::string parse_message(const json::parse_error& error) {
+  const std::string what = error.what();
+  const std::size_t start = what.find("parse error at ");
+  return "not JSON: " + (start == std::string::npos ? what : what.substr(start + 15));
+}
+
+}  // namespace
+
+json to_json(const Run& run) {
+  json directors = json::array();
+  for (const DirectorInfo& director : run.directors) {
+    directors.push_back({{"name", director.name},
+                         {"version", director.version},
+                         {"capabilities", director.capabilities},
+                         {"passport", director.passport}});
+  }
+  json cases = json::array();
+  for (const CaseResult& result : run.cases) cases.push_back(to_json(result));
+  return {{"tool", "lvspec"},
+          {"version", run.version},
+          {"suite_digest", run.suite_digest},
+          {"started_at", run.started_at},
+          {"rerun", run.rerun},
+          {"wall_s", finite(run.wall_s)},
+          {"selected", run.selected},
+          {"catalogue", run.catalogue},
+          {"environment", to_json(run.environment)},
+          {"directors", std::move(directors)},
+          {"summary", summary_of(run)},
+          {"cases", std::move(cases)}};
+}
+
+std::string to_text(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+
+Result<Run> read_run(std::string_view text, const std::string& file) {
+  try {
+    const json value = json::parse(text);
+    std::string error;
+    Run run = read_whole(Reader(value, "", &error), &error);
+    if (!error.empty()) return usage_error(file + ": " + error);
+    return run;
+  } catch (const json::parse_error& error) {
+    return usage_error(file + ": " + parse_message(error));
+  }
+}
+
+std::string to_line(const CaseResult& result) {
+  return to_json(result).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<CaseResult> from_line(std::string_view line) {
+  try {
+    const json value = json::parse(line);
+    std::string error;
+    CaseResult result = read_case(Reader(value, "", &error));
+    if (!error.empty()) return Error{"a worker's line: " + error};
+    return result;
+  } catch (const json::parse_error& error) {
+    return Error{"a worker's line: " + parse_message(error)};
+  }
+}
+
+}  // namespace lvspec

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lvspec {
+
+/// How binding a case is. Only must-cases decide a suite's word.
+enum class Level { kMust, kShould, kInfo };
+
+/// What a case says of a director.
+enum class Verdict {
+  kPass,
+  kFail,          ///< the director did not do what the clause says
+  kInfo,          ///< measured, not judged; `reason` holds the value
+  kUnsupported,   ///< the director does not claim to do this
+  kEnvSkip,       ///< this machine cannot; `reason` names the capability
+  kInconclusive,  ///< noise: neither shown nor refuted
+  kXfail,         ///< failed as announced
+  kXpass,         ///< announced to fail, and passed
+  kHarnessError,  ///< we failed, not the director: nothing was judged
+};
+
+std::string_view name_of(Level level);      ///< "must", "should", "info"
+std::string_view name_of(Verdict verdict);  ///< "PASS", "FAIL", "ENV-SKIP", "HARNESS-ERROR", ...
+
+/// In the order in which reports list them.
+inline constexpr std::array kAllLevels = {Level::kMust, Level::kShould, Level::kInfo};
+inline constexpr std::array kAllVerdicts = {
+    Verdict::kPass,  Verdict::kFail, Verdict::kHarnessError, Verdict::kInconclusive, Verdict::kXpass,
+    Verdict::kXfail, Verdict::kInfo, Verdict::kUnsupported,  Verdict::kEnvSkip,
+};
+
+/// The inverse of name_of; none where the text is no such name.
+std::optional<Level> level_of(std::string_view name);
+std::optional<Verdict> verdict_of(std::string_view name);
+
+/// Whether somebody has to act: FAIL, XPASS (the announcement is out of date), HARNESS-ERROR, INCONCLUSIVE.
+bool needs_attention(Verdict verdict);
+/// Whether the case never asked the director: UNSUPPORTED, ENV-SKIP.
+bool was_skipped(Verdict verdict);
+
+/// One row of the catalogue, written where the test is (LVSPEC_CASE).
+struct CaseInfo {
+  std::string id;     ///< frozen words, "pcc.same-client-all-ports"; the part before the dot is the suite
+  std::string claim;  ///< what the director must do, one sentence for an operator
+  Level level = Level::kMust;
+  std::vector<std::string> clauses;        ///< "TPL-06"
+  std::vector<std::string> field_reports;  ///< "FR-45"
+  std::string test;                        ///< GoogleTest name, "PccPersistence.SameClientSticksAcrossPorts"
+
+  std::string suite() const { return id.substr(0, id.find('.')); }
+};
+
+/// One thing that a case looked at.
+struct Assertion {
+  bool held = false;
+  std::string what;      ///< the expression as written: "bench.client(1).connect(kVip, 443)"
+  std::string expected;  ///< the matcher in words: `served by "real2"`
+  std::string actual;
+  std::string where;       ///< "suites/pcc/pcc_test.cc:41"
+  std::string believed{};  ///< the director's tables at that moment, several lines; of the first failure only
+};
+
+struct CaseResult {
+  CaseInfo info;
+  std::string director;
+  Verdict verdict = Verdict::kHarnessError;
+  std::string reason;               ///< one line; empty for PASS
+  int assertions = 0;               ///< how many were evaluated
+  std::vector<Assertion> failures;  ///< those that did not hold
+  double virtual_s = 0;             ///< protocol time that passed
+  double wall_ms = 0;
+  std::string evidence;  ///< folder, relative to the report; empty where nothing was kept
+  std::string rerun;     ///< the command that shows it again
+};
+
+struct DirectorInfo {
+  std::string name, version;
+  std::vector<std::string> capabilities;  ///< "ipv4", "ipv6", "tables", "marks", "port0", "mask", "dr", ...
+  std::map<std::string, std::string>
+      passport;  ///< measured, not judged: "window.renewed-by" -> "each new connection"
+};
+
+struct Environment {
+  std::string kernel;   ///< uname -sr
+  std::string machine;  ///< uname -m
+  int cpus = 0;
+  bool root = false;  ///< real root, or root in a user namespace of our own
+  std::string lab;    ///< "host"
+  std::string clock;  ///< "virtual: the director's clock is moved by control message"
+  std::map<std::string, std::string> sysctls;
+};
+
+/// One run of lvspec: everything that results.json says.
+struct Run {
+  std::string version;
+  std::string suite_digest;  ///< over ids, levels and clauses of the whole catalogue
+  std::string started_at;    ///< RFC 3339, UTC
+  std::string rerun;
+  double wall_s = 0;
+  int selected = 0, catalogue = 0;  ///< "partial: 12 of 34" when they differ
+  Environment environment;
+  std::vector<DirectorInfo> directors;
+  std::vector<CaseResult> cases;
+};
+
+/// Ran and claims to have passed (or to have measured), but evaluated not one assertion: worth nothing.
+bool asserted_nothing(const CaseResult& result);
+
+/// Whether the run saw less than the whole catalogue, so that nothing may be said of a director as a whole.
+inline bool is_partial(const Run& run) { return run.selected != run.catalogue; }
+
+/// The word for one director, or for all of them where `director` is empty: "conforms", "does not conform",
+/// "conforms, with 2 deviations below must", "conforms, more than was announced" (XPASS), "not judged: harness
+/// error", "inconclusive", "nothing asserted". A partial run gets no word of the whole, only "partial: 12 of 34".
+std::string overall_word(const Run& run, std::string_view director = {});
+
+/// The exit status of design.md. The first of these that applies decides:
+///   3  nothing was selected, or every selected case was skipped
+///   1  a FAIL or an XPASS, of whatever level was selected: a fact, which no trouble elsewhere takes back
+///   4  a HARNESS-ERROR: some question was never put, so "0" would be a lie
+///   3  a case passed without asserting anything
+///   5  nothing worse than INCONCLUSIVE
+///   0  all conform
+/// FAIL goes before HARNESS-ERROR because CI jobs usually retry on 4, and a retry must not wash a regression away.
+int exit_status(const Run& run);
+
+/// The same for `--help`, one line for each status.
+std::string_view exit_status_text();
+
+}  // namespace lvspec

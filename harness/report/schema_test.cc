@@ -1,0 +1,69 @@
+// Validates results.json against its schema with a real validator; built where libvalijson-dev is installed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include "harness/report/json.h"
+#include "harness/report/sample_run.h"
+
+namespace lvspec {
+namespace {
+
+using ::nlohmann::json;
+
+/// The first complaint of the validator, or "valid".
+std::string judge(const json& value) {
+  std::ifstream in(LVSPEC_SCHEMA);
+  const json document = json::parse(in);
+  valijson::Schema schema;
+  valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(document), schema);
+  valijson::ValidationResults results;
+  if (valijson::Validator().validate(schema, valijson::adapters::NlohmannJsonAdapter(value), &results))
+    return "valid";
+  valijson::ValidationResults::Error error;
+  results.popError(error);
+  std::string place;
+  for (const std::string& part : error.context) place += part;
+  return place + ": " + error.description;
+}
+
+json written(const Run& run) { return json::parse(to_text(to_json(run))); }
+
+TEST(Schema, HoldsForEveryKindOfRun) {
+  EXPECT_EQ(judge(written(sample_run())), "valid");
+  EXPECT_EQ(judge(written(clean_run())), "valid");
+  auto nothing = clean_run();
+  nothing.cases.clear();
+  nothing.selected = 0;
+  EXPECT_EQ(judge(written(nothing)), "valid");
+}
+
+TEST(Schema, RefusesWhatLvspecNeverWrites) {
+  const json good = written(sample_run());
+  const auto with = [&](const json::json_pointer& place, const json& value) {
+    json bad = good;
+    bad[place] = value;
+    return bad;
+  };
+  using Pointer = json::json_pointer;
+  EXPECT_NE(judge(with(Pointer("/invented"), 1)), "valid");
+  EXPECT_NE(judge(with(Pointer("/cases/0/invented"), 1)), "valid");
+  EXPECT_NE(judge(with(Pointer("/cases/0/verdict"), "OK")), "valid");
+  EXPECT_NE(judge(with(Pointer("/cases/0/assertions"), "7")), "valid");
+  EXPECT_NE(judge(with(Pointer("/cases/0/evidence"), "/etc")), "valid");
+  EXPECT_NE(judge(with(Pointer("/summary/directors/bundled/must/FINE"), 1)), "valid");
+  EXPECT_NE(judge(with(Pointer("/started_at"), "yesterday")), "valid");
+  json incomplete = good;
+  incomplete["cases"][0].erase("rerun");
+  EXPECT_NE(judge(incomplete), "valid");
+}
+
+}  // namespace
+}  // namespace lvspec

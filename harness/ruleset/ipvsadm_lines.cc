@@ -1,0 +1,482 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "harness/ruleset/ipvsadm_options.h"
+#include "harness/ruleset/ipvsadm_split.h"
+#include "harness/ruleset/read.h"
+#include "harness/ruleset/words.h"
+
+namespace lvspec {
+namespace {
+
+using ruleset::bit;
+using ruleset::CommandSpec;
+using ruleset::Given;
+using ruleset::group_name;
+using ruleset::GroupMask;
+using ruleset::line_error;
+using ruleset::Opt;
+using ruleset::OptionGroup;
+using ruleset::SplitLine;
+
+constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
+constexpr char kEndpointAdvice[] =
+    "write ADDRESS:PORT in numbers, IPv6 as [ADDRESS]:PORT; names are not resolved, so that a ruleset means the same "
+    "on every machine";
+
+/// Address and port as ipvsadm takes them (ADM-36); the port is absent if none was written.
+struct WrittenEndpoint {
+  IpAddress address;
+  std::optional<std::uint16_t> port;
+};
+
+std::optional<WrittenEndpoint> read_endpoint(const std::string& text) {
+  if (text.find_first_not_of("0123456789") == std::string::npos) return std::nullopt;  // `-t 80` is no address
+  WrittenEndpoint endpoint;
+  std::optional<std::string> port;
+  const auto v6 = [](const std::string& host) -> std::optional<IpAddress> {
+    const Result<IpAddress> address = IpAddress::parse(host);
+    if (!address.ok() || !address->is_v6()) return std::nullopt;
+    return *address;
+  };
+  std::string host = text;
+  if (text[0] == '[') {
+    const auto bracket = text.find(']');
+    if (bracket == std::string::npos || bracket + 1 >= text.size() || text[bracket + 1] != ':') return std::nullopt;
+    host = text.substr(1, bracket - 1);
+    port = text.substr(bracket + 2);
+  }
+  if (const auto address = v6(host)) {
+    endpoint.address = *address;
+  } else {
+    // Brackets around an IPv4 address are taken too, odd as that is.
+    if (const auto colon = host.rfind(':'); !port && colon != std::string::npos) {
+      port = host.substr(colon + 1);
+      host = host.substr(0, colon);
+    }
+    const auto classic = ruleset::classic_v4(host);
+    if (!classic) return std::nullopt;
+    endpoint.address = *classic;
+  }
+  if (port) {
+    const auto number = ruleset::decimal(*port, 0, 65535);
+    if (!number) return std::nullopt;
+    endpoint.port = static_cast<std::uint16_t>(*number);
+  }
+  return endpoint;
+}
+
+/// A flag of -b: the bit it sets, and the scheduler whose it is (ADM-37).
+struct SchedFlag {
+  const char* name;
+  int index;              ///< 0 to 2, for flag-1 to flag-3
+  const char* scheduler;  ///< empty: any
+};
+
+constexpr std::array kSchedFlags{
+    SchedFlag{"flag-1", 0, ""},        SchedFlag{"flag-2", 1, ""},    SchedFlag{"flag-3", 2, ""},
+    SchedFlag{"sh-fallback", 0, "sh"}, SchedFlag{"sh-port", 1, "sh"}, SchedFlag{"mh-fallback", 0, "mh"},
+    SchedFlag{"mh-port", 1, "mh"},
+};
+
+/// What ipvsadm allows beside each tunnel type.
+struct TunnelRules {
+  const char* name;
+  bool port_required;  ///< and forbidden otherwise
+  GroupMask checksums;
+};
+
+constexpr GroupMask kNoCsum = bit(OptionGroup::kTunNoCsum);
+constexpr GroupMask kCsum = bit(OptionGroup::kTunCsum);
+constexpr GroupMask kRemCsum = bit(OptionGroup::kTunRemCsum);
+constexpr GroupMask kAnyTunnelOption =
+    bit(OptionGroup::kTunType) | bit(OptionGroup::kTunPort) | kNoCsum | kCsum | kRemCsum;
+
+// In the order of enum TunnelType.
+constexpr std::array kTunnelTypes{TunnelRules{"ipip", false, 0}, TunnelRules{"gue", true, kNoCsum | kCsum | kRemCsum},
+                                  TunnelRules{"gre", false, kNoCsum | kCsum}};
+
+/// Reads the values in their order on the line, then checks the whole, as ipvsadm does; so a line with two mistakes
+/// shows the one that ipvsadm would show.
+class LineParser {
+ public:
+  LineParser(SplitLine options, const LineOrigin& origin) : options_(std::move(options)), origin_(origin) {}
+
+  Result<Command> parse() {
+    if (options_.given.empty() || !is_command(options_.given.front().spec->opt)) return no_command();
+    const Given& first = options_.given.front();
+    command_ = ruleset::find_command(first.spec->opt);
+    if (command_ == nullptr)
+      return line_error(origin_, first.word, "this command changes no service",
+                        "a ruleset is made of -A -E -D -a -e -d and -C; leave the line out");
+    for (std::size_t i = 1; i < options_.given.size(); ++i) LVSPEC_TRY(read(options_.given[i]));
+    if (options_.first_error) return *options_.first_error;
+    if (!options_.others.empty()) return unexpected(options_.others.front());
+    LVSPEC_TRY(check_groups());
+    return finish();
+  }
+
+ private:
+  using Reader = Status (LineParser::*)(const Given&);
+
+  Error fail(const std::string& token, const std::string& message, const std::string& advice) const {
+    return line_error(origin_, token, message, advice);
+  }
+
+  Error no_command() const {
+    const std::string advice =
+        "the first option has to be the command: -A -E -D for services, -a -e -d for their servers, -C for all";
+    const char* message = "Try `ipvsadm -h' or 'ipvsadm --help' for more information";
+    if (!options_.given.empty()) return fail(options_.given.front().word, message, advice);
+    if (options_.first_error) return *options_.first_error;
+    return fail(options_.others.empty() ? "ipvsadm" : options_.others.front(), message, advice);
+  }
+
+  Error unexpected(const std::string& word) const {
+    return fail(word, "unexpected argument " + word,
+                ruleset::begins_with_typographic_dash(word) ? "its dash is a typographic one; write -"
+                                                            : "every value stands behind its option; take it out");
+  }
+
+  Status read(const Given& given) {
+    if (is_command(given.spec->opt))
+      return fail(given.word, fmt::format("invalid option `{}'", given.word), "one command a line; take it out");
+    if (given.spec->group != OptionGroup::kUncounted) {
+      const GroupMask group = bit(given.spec->group);
+      if ((seen_ & group) != 0)
+        return fail(given.word, fmt::format("multiple '{}' options specified", group_name(given.spec->group)),
+                    "say it once");
+      seen_ |= group;
+      words_.at(static_cast<std::size_t>(given.spec->group)) = given.word;
+    }
+    const Reader reader = reader_of(given.spec->opt);
+    return reader == nullptr ? Status() : (this->*reader)(given);
+  }
+
+  static Reader reader_of(Opt opt) {
+    struct Row {
+      Opt opt;
+      Reader reader;
+    };
+    static constexpr std::array kReaders{
+        Row{Opt::kTcp, &LineParser::read_service},         Row{Opt::kUdp, &LineParser::read_service},
+        Row{Opt::kSctp, &LineParser::read_service},        Row{Opt::kFwmark, &LineParser::read_fwmark},
+        Row{Opt::kIpv6, &LineParser::read_ipv6},           Row{Opt::kScheduler, &LineParser::read_scheduler},
+        Row{Opt::kPersistent, &LineParser::read_timeout},  Row{Opt::kNetmask, &LineParser::read_mask},
+        Row{Opt::kOnePacket, &LineParser::read_ops},       Row{Opt::kEngine, &LineParser::read_engine},
+        Row{Opt::kSchedFlags, &LineParser::read_flags},    Row{Opt::kRealServer, &LineParser::read_real_server},
+        Row{Opt::kGatewaying, &LineParser::read_method},   Row{Opt::kIpip, &LineParser::read_method},
+        Row{Opt::kMasquerading, &LineParser::read_method}, Row{Opt::kWeight, &LineParser::read_weight},
+        Row{Opt::kUpper, &LineParser::read_upper},         Row{Opt::kLower, &LineParser::read_lower},
+        Row{Opt::kTunType, &LineParser::read_tun_type},    Row{Opt::kTunPort, &LineParser::read_tun_port},
+        Row{Opt::kTunNoCsum, &LineParser::read_tun_csum},  Row{Opt::kTunCsum, &LineParser::read_tun_csum},
+        Row{Opt::kTunRemCsum, &LineParser::read_tun_csum},
+    };
+    for (const Row& row : kReaders)
+      if (row.opt == opt) return row.reader;
+    return nullptr;
+  }
+
+  Status read_service(const Given& given) {
+    const auto endpoint = read_endpoint(*given.value);
+    if (!endpoint) return fail(*given.value, "illegal virtual server address[:port] specified", kEndpointAdvice);
+    const Protocol protocol = given.spec->opt == Opt::kTcp   ? Protocol::kTcp
+                              : given.spec->opt == Opt::kUdp ? Protocol::kUdp
+                                                             : Protocol::kSctp;
+    service_.id = ServiceId::of(protocol, endpoint->address, endpoint->port.value_or(0));
+    service_word_ = *given.value;
+    if (service_.id.family == AF_INET6) reset_masks();  // a -M before an IPv6 address is lost (ADM-35)
+    return {};
+  }
+
+  Status read_fwmark(const Given& given) {
+    const auto mark = ruleset::decimal(*given.value, 1, std::numeric_limits<std::uint32_t>::max());
+    if (!mark) {
+      std::string advice = "a mark is a decimal number from 1 to 4294967295";
+      // What `ipvsadm -S` prints for marks from 2^31 on (FWM-02).
+      if (const auto printed = ruleset::decimal(*given.value, std::numeric_limits<std::int32_t>::min(), -1))
+        advice += fmt::format("; ipvsadm -S prints {} for the mark {}", *printed,
+                              static_cast<std::uint32_t>(static_cast<std::int32_t>(*printed)));
+      return fail(*given.value, fmt::format("invalid fwmark value `{}' specified", *given.value), advice);
+    }
+    service_.id = ServiceId::of_mark(static_cast<std::uint32_t>(*mark));
+    service_word_ = *given.value;
+    return {};
+  }
+
+  Status read_ipv6(const Given& given) {
+    if (!service_.id.is_mark())
+      return fail(given.word, "-6 used before -f", "write -f MARK -6; an IPv6 address needs no -6");
+    service_.id.family = AF_INET6;
+    reset_masks();
+    return {};
+  }
+
+  Status read_scheduler(const Given& given) {
+    service_.scheduler = given.value->empty() ? "wlc" : *given.value;
+    return {};
+  }
+
+  Status read_timeout(const Given& given) {
+    const std::int64_t longest = kLongestPersistence.count();
+    const auto seconds = given.value ? ruleset::decimal(*given.value, 1, longest) : kDefaultPersistence.count();
+    if (!seconds)
+      return fail(*given.value, fmt::format("invalid timeout value `{}' specified", *given.value),
+                  fmt::format("-p takes seconds, 1 to {}; without a number it means {}", longest,
+                              kDefaultPersistence.count()));
+    service_.persistent_s = static_cast<std::uint32_t>(*seconds);
+    return {};
+  }
+
+  Status read_mask(const Given& given) {
+    if (service_.id.family == AF_INET6) {
+      const auto length = ruleset::decimal(*given.value, 1, 128);
+      if (!length)
+        return fail(*given.value, "illegal ipv6 netmask specified", "an IPv6 mask is a prefix length, 1 to 128");
+      service_.prefix_length = static_cast<int>(*length);
+      return {};
+    }
+    const auto mask = ruleset::classic_v4(*given.value);
+    if (!mask)
+      return fail(*given.value, "illegal virtual server persistent mask specified",
+                  "write it in dots, 255.255.255.0; a prefix length goes with IPv6 only, after the service");
+    service_.netmask = *mask;
+    return {};
+  }
+
+  Status read_ops(const Given&) {
+    service_.one_packet = true;
+    return {};
+  }
+
+  Status read_engine(const Given& given) {
+    service_.pe = *given.value;
+    return {};
+  }
+
+  Status read_flags(const Given& given) {
+    flags_value_ = *given.value;
+    return {};
+  }
+
+  Status read_real_server(const Given& given) {
+    const auto endpoint = read_endpoint(*given.value);
+    if (!endpoint) return fail(*given.value, "illegal real server address[:port] specified", kEndpointAdvice);
+    server_.address = endpoint->address;
+    // The service's port as it is known here: a -r before the -t gets port 0, with -m for good.
+    server_.port = endpoint->port.value_or(service_.id.port);
+    server_word_ = *given.value;
+    return {};
+  }
+
+  Status read_method(const Given& given) {
+    server_.method = given.spec->opt == Opt::kGatewaying ? ForwardMethod::kDirectRoute
+                     : given.spec->opt == Opt::kIpip     ? ForwardMethod::kTunnel
+                                                         : ForwardMethod::kMasquerade;
+    return {};
+  }
+
+  Result<std::int64_t> read_count(const Given& given, const char* what) const {
+    const auto count = ruleset::decimal(*given.value, 0, kIntMax);
+    if (!count)
+      return fail(*given.value, fmt::format("illegal {} specified", what),
+                  fmt::format("{} takes a whole number from 0 to {}", given.word, kIntMax));
+    return *count;
+  }
+
+  Status read_weight(const Given& given) {
+    LVSPEC_ASSIGN(const std::int64_t weight, read_count(given, "weight"));
+    server_.weight = static_cast<std::int32_t>(weight);
+    return {};
+  }
+
+  Status read_upper(const Given& given) {
+    LVSPEC_ASSIGN(const std::int64_t upper, read_count(given, "u_threshold"));
+    server_.upper = static_cast<std::uint32_t>(upper);
+    return {};
+  }
+
+  Status read_lower(const Given& given) {
+    LVSPEC_ASSIGN(const std::int64_t lower, read_count(given, "l_threshold"));
+    server_.lower = static_cast<std::uint32_t>(lower);
+    return {};
+  }
+
+  Status read_tun_type(const Given& given) {
+    const auto type = std::find_if(kTunnelTypes.begin(), kTunnelTypes.end(),
+                                   [&](const TunnelRules& rules) { return rules.name == *given.value; });
+    if (type == kTunnelTypes.end())
+      return fail(*given.value, "illegal tunnel type specified", "a tunnel is ipip, gue or gre");
+    server_.tunnel.type = static_cast<TunnelType>(type - kTunnelTypes.begin());
+    return {};
+  }
+
+  Status read_tun_port(const Given& given) {
+    const auto port = ruleset::decimal(*given.value, 1, 65535);
+    if (!port) return fail(*given.value, "illegal tunnel port specified", "a port is a number from 1 to 65535");
+    server_.tunnel.port = static_cast<std::uint16_t>(*port);
+    return {};
+  }
+
+  Status read_tun_csum(const Given& given) {
+    server_.tunnel.checksum = given.spec->opt == Opt::kTunNoCsum ? TunnelChecksum::kNone
+                              : given.spec->opt == Opt::kTunCsum ? TunnelChecksum::kFull
+                                                                 : TunnelChecksum::kRemote;
+    return {};
+  }
+
+  void reset_masks() {
+    service_.netmask = VirtualService().netmask;
+    service_.prefix_length = VirtualService().prefix_length;
+  }
+
+  /// ADM-31: what the command needs, what it forbids.
+  Status check_groups() const {
+    const std::string typed = options_.given.front().word;
+    for (std::size_t i = 0; i < ruleset::kOptionGroups; ++i) {
+      const auto group = static_cast<OptionGroup>(i);
+      const bool given = (seen_ & bit(group)) != 0;
+      if (!given && (command_->required & bit(group)) != 0)
+        return fail(
+            typed,
+            fmt::format("You need to supply the '{}' option for the '{}' command", group_name(group), command_->name),
+            group == OptionGroup::kService ? "add -t, -u, --sctp-service or -f" : "add -r ADDRESS[:PORT]");
+      if (given && ((command_->required | command_->optional) & bit(group)) == 0)
+        return fail(words_.at(i),
+                    fmt::format("Illegal '{}' option with the '{}' command", group_name(group), command_->name),
+                    "take it out");
+    }
+    return {};
+  }
+
+  Result<Command> finish() {
+    switch (command_->opt) {
+      case Opt::kAddService:
+        LVSPEC_TRY(check_service());
+        return Command(AddService{service_});
+      case Opt::kEditService:
+        LVSPEC_TRY(check_service());
+        return Command(EditService{service_});
+      case Opt::kDeleteService:
+        return Command(DeleteService{service_.id});
+      case Opt::kAddServer:
+        LVSPEC_TRY(check_server());
+        return Command(AddServer{service_.id, server_});
+      case Opt::kEditServer:
+        LVSPEC_TRY(check_server());
+        return Command(EditServer{service_.id, server_});
+      case Opt::kDeleteServer:
+        return Command(DeleteServer{service_.id, server_.address, server_.port});
+      default:
+        return Command(ClearServices{});
+    }
+  }
+
+  Status check_service() {
+    if (!service_.id.is_mark()) {
+      if (service_.id.port == kAnyPort && !service_.persistent_s)
+        return fail(service_word_, "Zero port specified for non-persistent service",
+                    "add -p SECONDS, or give the service a port");
+      if (service_.one_packet && service_.id.protocol != Protocol::kUdp)
+        return fail(words_.at(static_cast<std::size_t>(OptionGroup::kOnePacket)),
+                    "One-Packet Scheduling is only for UDP virtual services", "take it out, or make the service -u");
+    }
+    return set_flags();
+  }
+
+  /// ADM-37. The flags are kept under the names that ipvsadm lists them by, so that -s sh -b flag-1 and
+  /// -s sh -b sh-fallback are equal, as they are in the kernel.
+  Status set_flags() {
+    std::array<bool, 3> set{};
+    std::string_view rest = flags_value_;
+    while (!rest.empty()) {
+      const auto comma = rest.find(',');
+      const std::string name(rest.substr(0, comma));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+      if (name.empty()) continue;
+      const auto flag = std::find_if(kSchedFlags.begin(), kSchedFlags.end(),
+                                     [&](const SchedFlag& known) { return known.name == name; });
+      if (flag == kSchedFlags.end())
+        return fail(name, fmt::format("invalid scheduler flag `{}'", name),
+                    "the flags are sh-fallback sh-port mh-fallback mh-port flag-1 flag-2 flag-3");
+      if (*flag->scheduler != 0 && service_.scheduler != flag->scheduler)
+        return fail(name, fmt::format("incompatible scheduler flag `{}'", name),
+                    fmt::format("it goes with -s {}; this is -s {}", flag->scheduler, service_.scheduler));
+      set.at(static_cast<std::size_t>(flag->index)) = true;
+    }
+    for (int index = 0; index < 3; ++index) {
+      if (!set.at(static_cast<std::size_t>(index))) continue;
+      const char* shown = nullptr;
+      for (const SchedFlag& flag : kSchedFlags)
+        if (flag.index == index && (*flag.scheduler == 0 || service_.scheduler == flag.scheduler)) shown = flag.name;
+      service_.sched_flags.emplace_back(shown);
+    }
+    return {};
+  }
+
+  Status check_server() {
+    LVSPEC_TRY(check_tunnel());
+    // DST-10: these methods do not rewrite ports, so ipvsadm does not let one be chosen.
+    if (!service_.id.is_mark() && server_.method != ForwardMethod::kMasquerade) server_.port = service_.id.port;
+    if (server_.address.family() != service_.id.family && server_.method != ForwardMethod::kTunnel)
+      return fail(server_word_, "Different address family is allowed only for tunneling servers",
+                  fmt::format("{} is an IPv{} service; give an address of its family, or add -i", service_.id.str(),
+                              service_.id.family == AF_INET6 ? 6 : 4));
+    return {};
+  }
+
+  Status check_tunnel() const {
+    const GroupMask given = seen_ & kAnyTunnelOption;
+    if (server_.method != ForwardMethod::kTunnel) {
+      if (given == 0) return {};
+      return fail(word_of(given), "Tunnel options conflict with forward method", "take it out, or forward with -i");
+    }
+    const TunnelRules& rules = kTunnelTypes.at(static_cast<std::size_t>(server_.tunnel.type));
+    const GroupMask port = bit(OptionGroup::kTunPort);
+    if (rules.port_required && (given & port) == 0)
+      return fail(rules.name,
+                  fmt::format("You need to supply the 'tun-port' option for the '{}' tunnel type", rules.name),
+                  "add --tun-port PORT");
+    const GroupMask illegal =
+        given & ~(bit(OptionGroup::kTunType) | rules.checksums | (rules.port_required ? port : 0));
+    if (illegal != 0)
+      return fail(
+          word_of(illegal),
+          fmt::format("Illegal '{}' option with the '{}' tunnel type", group_name(lowest(illegal)), rules.name),
+          "take it out");
+    const GroupMask checksums = given & rules.checksums;
+    if (const GroupMask second = checksums & (checksums - 1); second != 0)
+      return fail(word_of(second),
+                  fmt::format("The option '{}' conflicts with the '{}' option in the '{}' tunnel type",
+                              group_name(lowest(second)), group_name(lowest(checksums)), rules.name),
+                  "keep one of them");
+    return {};
+  }
+
+  static OptionGroup lowest(GroupMask groups) { return static_cast<OptionGroup>(__builtin_ctzll(groups)); }
+  const std::string& word_of(GroupMask groups) const { return words_.at(static_cast<std::size_t>(lowest(groups))); }
+
+  SplitLine options_;
+  const LineOrigin& origin_;
+  const CommandSpec* command_ = nullptr;
+  GroupMask seen_ = 0;
+  std::array<std::string, ruleset::kOptionGroups> words_;  ///< each group's option as it was typed
+  VirtualService service_;
+  RealServer server_;
+  std::string service_word_;
+  std::string server_word_;
+  std::string flags_value_;
+};
+
+}  // namespace
+
+Result<Command> parse_ipvsadm_line(std::string_view line, const LineOrigin& origin) {
+  LVSPEC_ASSIGN(std::vector<std::string> words, ruleset::split_words(line, origin));
+  if (!words.empty() && ruleset::program_of(words.front()) == "ipvsadm") words.erase(words.begin());
+  return LineParser(ruleset::split_options(std::move(words), origin), origin).parse();
+}
+
+}  // namespace lvspec

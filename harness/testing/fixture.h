@@ -1,0 +1,43 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "harness/lab/bench.h"
+#include "harness/lab/lab.h"
+#include "harness/testing/case.h"
+#include "harness/testing/expect.h"
+#include "harness/testing/matchers.h"
+
+namespace lvspec::testing {
+
+/// What the cases of this process run on; set once, by whoever runs them.
+struct Ground {
+  Lab lab;
+  DirectorFactory director;
+  std::string report_dir;  ///< evidence goes below it; empty: no evidence is kept
+};
+Ground& ground();
+
+/// The fixture of every suite.
+class DirectorTest : public ::testing::Test {
+ protected:
+  /// Builds the bench with the director under test. Which director that is, a case does not know.
+  Result<Bench> build(const BenchPlan& plan);
+
+  /// For cases that measure: the value, in words.
+  void measured(const std::string& value) { Recorder::current().measured(value); }
+
+  void SetUp() override { Recorder::current().belief = nullptr; }
+};
+
+/// Evidence folder of the case that runs now and the protocol time it took; read by the worker.
+struct LastBench {
+  std::string evidence;
+  std::chrono::nanoseconds elapsed{0};
+};
+LastBench& last_bench();
+
+}  // namespace lvspec::testing

@@ -1,0 +1,46 @@
+#include "harness/testing/recorder.h"
+
+namespace lvspec::testing {
+
+Recorder& Recorder::current() {
+  static Recorder recorder;
+  return recorder;
+}
+
+void Recorder::start() { *this = Recorder(); }
+
+void Recorder::looked(Assertion assertion) {
+  ++looks_;
+  if (assertion.held) return;
+  // What the director believed when it went wrong; later steps change its tables.
+  if (failures_.empty() && belief) assertion.believed = belief();
+  failures_.push_back(std::move(assertion));
+}
+
+void Recorder::refused(const Error& error) {
+  if (!refusal_) refusal_ = error;
+}
+
+void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseResult* result) const {
+  result->assertions = looks_;
+  result->failures = failures_;
+  if (!failures_.empty()) {
+    const Assertion& first = failures_.front();
+    result->verdict = Verdict::kFail;
+    result->reason = first.what + ": expected " + first.expected + ", got " + first.actual;
+  } else if (refusal_ && refusal_->kind == ErrorKind::kUnsupported) {
+    result->verdict = Verdict::kUnsupported;
+    result->reason = refusal_->message;
+  } else if (refusal_ || gtest_failed) {
+    result->verdict = Verdict::kHarnessError;
+    result->reason = refusal_ ? refusal_->message : gtest_text;
+  } else if (result->info.level == Level::kInfo) {
+    result->verdict = Verdict::kInfo;
+    result->reason = measured_;
+  } else {
+    result->verdict = Verdict::kPass;
+    result->reason = measured_;
+  }
+}
+
+}  // namespace lvspec::testing

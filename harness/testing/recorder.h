@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/report/model.h"
+
+namespace lvspec::testing {
+
+/// What the case that runs now has looked at so far. There is one at a time in a process.
+class Recorder {
+ public:
+  static Recorder& current();
+
+  void start();
+  /// Called for every EXPECT_THAT and ASSERT_THAT, held or not.
+  void looked(Assertion assertion);
+  /// The world, or the director's declaration, ends the case; the first word counts.
+  void refused(const Error& error);
+  /// A measured value, for cases that measure.
+  void measured(const std::string& value) { measured_ = value; }
+
+  bool failed() const { return !failures_.empty() || refusal_.has_value(); }
+  /// Verdict, reason, failures and count into `result`, by the rules of design.md.
+  void conclude(bool gtest_failed, const std::string& gtest_text, CaseResult* result) const;
+
+  /// How to ask the bench that stands now for the director's belief; empty while there is none.
+  std::function<std::string()> belief;
+
+ private:
+  int looks_ = 0;
+  std::vector<Assertion> failures_;
+  std::optional<Error> refusal_;
+  std::string measured_;
+};
+
+}  // namespace lvspec::testing
