@@ -89,7 +89,8 @@ bool Director::State::reuse_expected(const ConnEntry& entry) const {
 // SVC-03. A SYN+ACK qualifies too.
 bool Director::State::may_create_entry(const Packet& packet) const {
   if (packet.protocol == Protocol::kUdp) return true;
-  return packet.protocol == Protocol::kTcp && !packet.tcp.rst && (packet.tcp.syn || sysctls.sloppy_tcp != 0);
+  const bool mid_stream_too = sysctls.sloppy_tcp != 0 || fault(Fault::kMidStreamScheduled);
+  return packet.protocol == Protocol::kTcp && !packet.tcp.rst && (packet.tcp.syn || mid_stream_too);
 }
 
 // Source: Linux ip_vs_core.c, ip_vs_try_to_schedule(), ip_vs_schedule(). SVC-15, replies of a local real server, does

@@ -27,10 +27,10 @@ namespace lvspec::director {
   /* Ports */                                                                                                        \
   X(kPpcCoversAllPorts, "ppc-covers-all-ports", "a one-port template serves all ports of the VIP", "FR-45")          \
   X(kPccKeyIncludesPort, "pcc-key-includes-port", "a port-0 service sticks per port", "FR-45 FR-47")                 \
-  X(kTcpUdpShareTemplate, "tcp-udp-share-template", "port-0 templates know no protocol", "FR-45")                    \
+  X(kTcpUdpShareTemplate, "tcp-udp-share-template", "port-0 templates know no protocol", "")                         \
   X(kPortZeroNotForwarded, "port-zero-not-forwarded", "port 0 is accepted and forwards nothing", "FR-47")            \
   X(kPortZeroShadowsExact, "port-zero-shadows-exact", "port 0 wins over the exact port", "FR-99")                    \
-  X(kFtpPortsIgnored, "ftp-ports-ignored", "a port-21 service does not take port 20 and 1024+", "FR-46")             \
+  X(kFtpPortsIgnored, "ftp-ports-ignored", "a port-21 service does not take port 20 and 1024+", "FR-58")             \
   X(kNatPortZero, "nat-port-zero", "a server without port gets packets for port 0", "FR-52")                         \
   X(kServersFolded, "servers-folded", "one address with two ports is one server", "FR-44")                           \
   /* Marks */                                                                                                        \
@@ -49,6 +49,8 @@ namespace lvspec::director {
   X(kNoExtension, "no-extension", "a template ends while its connections are open", "FR-18")                         \
   X(kExtensionFullTimeout, "extension-full-timeout", "open connections extend by -p, not by 60 s", "FR-01")          \
   X(kExtensionNotStored, "extension-not-stored", "after an extension the window is -p again", "FR-01")               \
+  X(kEstablishedCutShort, "established-cut-short", "an idle connection is forgotten after 300 s", "FR-114")          \
+  X(kMidStreamScheduled, "mid-stream-scheduled", "a segment without a connection is sent to a server", "FR-65")     \
   X(kDroppedOnRst, "template-dropped-on-rst", "a client's RST ends its template", "FR-21")                           \
   X(kExpireOnlyOnRead, "expire-only-on-read", "nothing expires unless somebody lists the table", "FR-19")            \
   /* Edits */                                                                                                        \
@@ -76,7 +78,7 @@ namespace lvspec::director {
   X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
   X(kWlcIgnoresWeights, "wlc-ignores-weights", "wlc is lc", "")                                                      \
   X(kTailInsertion, "tail-insertion", "the first server added is the first in the list", "")                         \
-  X(kEditRestartsScheduler, "edit-restarts-scheduler", "-E with the same scheduler starts it afresh", "FR-95")
+  X(kEditRestartsScheduler, "edit-restarts-scheduler", "-E with the same scheduler starts it afresh", "")
 // clang-format on
 
 enum class Fault {

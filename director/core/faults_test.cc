@@ -120,6 +120,16 @@ void window(Story& story) {
   }
 }
 
+void idle_connection(Story& story) {
+  story.serve(kWeb, scheduled_by("rr"), {1, 1, 1});
+  Flow held{.from = client(1)};
+  story.tell(story.open(held));
+  for (const Duration idle : {Duration(500s), Duration(900s)}) {
+    story.elapse(idle);
+    story.tell(story.send(held, kAck));
+  }
+}
+
 void short_visits(Story& story) {
   story.serve(kWeb, persistent(90000), {1, 1, 1});
   Flow flow{.from = client(1)};
@@ -204,8 +214,8 @@ void schedulers(Story& story) {
 std::vector<std::string> tell_all(Fault fault) {
   set_fault(fault);
   std::vector<std::string> texts;
-  for (const auto& plot : {stickiness, switching_on_and_off, masks, ports, marks, window, short_visits, edits,
-                           server_gone, full_server, port_reuse, schedulers}) {
+  for (const auto& plot : {stickiness, switching_on_and_off, masks, ports, marks, window, idle_connection,
+                           short_visits, edits, server_gone, full_server, port_reuse, schedulers}) {
     Story story;
     plot(story);
     texts.push_back(story.text());

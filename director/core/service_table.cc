@@ -89,10 +89,7 @@ VirtualService* ServiceTable::match(const Packet& packet) const {
   return nullptr;
 }
 
-bool ServiceTable::has_hooks(Family family) const {
-  return std::any_of(services_.begin(), services_.end(),
-                     [&](const auto& service) { return service->key.family == family; });
-}
+bool ServiceTable::has_hooks(Family family) const { return of_family_[static_cast<std::size_t>(family)] != 0; }
 
 Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings) {
   if (find(key) != nullptr) return Outcome::kServiceExists;
@@ -103,6 +100,7 @@ Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings
   service->serial = ++serials_;
   if (service->scheduler == nullptr) return missing_scheduler(settings.scheduler);
   by_key_.emplace(key, service.get());
+  ++of_family_[static_cast<std::size_t>(key.family)];
   services_.push_back(std::move(service));
   return Outcome::kOk;
 }
@@ -127,6 +125,7 @@ Outcome ServiceTable::edit(VirtualService& service, const ServiceSettings& setti
 void ServiceTable::remove(VirtualService& service) {
   while (!service.servers.empty()) unlink_server(service, service.servers.size() - 1);
   by_key_.erase(service.key);
+  --of_family_[static_cast<std::size_t>(service.key.family)];
   std::erase_if(services_, [&](const auto& owned) { return owned.get() == &service; });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -51,6 +52,7 @@ class ServiceTable {
   std::vector<std::unique_ptr<VirtualService>> services_;
   std::unordered_map<ServiceKey, VirtualService*, KeyHash> by_key_;
   std::vector<std::unique_ptr<RealServer>> servers_;  // listed and in the trash
+  std::array<std::size_t, 2> of_family_{};
   std::uint64_t serials_ = 0;
 };
 

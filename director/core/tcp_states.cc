@@ -1,5 +1,7 @@
 #include "director/core/tcp_states.h"
 
+#include "director/core/faults.h"
+
 #include <array>
 #include <cstddef>
 
@@ -83,6 +85,7 @@ TcpState next_tcp_state(Direction direction, TcpEvent event, TcpState state) {
 bool is_active(TcpState state) { return kTraits[index(state)].active; }
 
 std::uint32_t tcp_timeout_s(TcpState state, const Timeouts& timeouts) {
+  if (state == TcpState::kEstablished && fault(Fault::kEstablishedCutShort)) return 300;
   if (state == TcpState::kEstablished) return timeouts.tcp_s;
   if (state == TcpState::kFinWait) return timeouts.tcp_fin_s;
   return kTraits[index(state)].timeout_s;

@@ -166,7 +166,7 @@ class Bundled::Conversation {
     const std::string code = reply.value("code", "");
     const std::string text = reply.value("error", "");
     if (code == "unsupported" || code == "unknown-verb") return unsupported(fmt::format("{}: {}", verb_, text));
-    return usage_error(fmt::format("{}: {}", verb_, text));
+    return director_error(fmt::format("{}: {}", verb_, text));
   }
 
   Status done() {

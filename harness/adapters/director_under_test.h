@@ -30,7 +30,7 @@ struct DirectorIdentity {
 /// An adapter: one director, running in one world. Suites never see which one it is.
 ///
 /// Errors: kWorld if the director died, hangs or cannot be reached (the text says how it ended); kUnsupported if it
-/// does not claim what is asked; kUsage if it refuses an order, in its own words ("Service already exists").
+/// does not claim what is asked; kDirector if it refuses an order, in its own words ("Service already exists").
 class DirectorUnderTest {
  public:
   virtual ~DirectorUnderTest() = default;

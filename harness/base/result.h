@@ -13,6 +13,7 @@ namespace lvspec {
 /// Who has to act on an error; decides the verdict and the exit status, never the text.
 enum class ErrorKind {
   kWorld,        ///< the machine refused: a syscall, netlink, a child process, curl
+  kDirector,     ///< the director under test did, or refused, what no case can go on from: its fault, not ours
   kUnsupported,  ///< the director under test does not claim to do this
   kUsage,        ///< the user's input: an option, a ruleset line
 };
@@ -34,6 +35,7 @@ Error system_error(const std::string& attempt, int error);
 Error system_error(const std::string& attempt);
 
 inline Error usage_error(std::string message) { return {std::move(message), ErrorKind::kUsage}; }
+inline Error director_error(std::string message) { return {std::move(message), ErrorKind::kDirector}; }
 inline Error unsupported(std::string message) { return {std::move(message), ErrorKind::kUnsupported}; }
 
 /// A value, or the error that kept us from it. Reading the wrong side stops the program (a bug of ours).

@@ -24,6 +24,7 @@ Action add_worker_command(CLI::App& app) {
   auto options = std::make_shared<testing::WorkerOptions>();
   command->add_option("--cpu", options->cpu);
   command->add_option("--out", options->report_dir);
+  command->add_flag("--verdict-only", options->verdict_only);
   return [options] {
     options->lab = host_lab();
     options->director = director_named;

@@ -98,6 +98,7 @@ int mutants(const MutantsOptions& options, const Catalogue& catalogue) {
   }
   PoolOptions pool;
   pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  pool.verdict_only = true;
   std::size_t count = 0;
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto results = run_jobs(jobs, pool, [&](std::size_t job, const CaseResult& result) {

@@ -247,13 +247,13 @@ std::vector<Entry> Bench::connections() {
 ServiceState Bench::service(const ServiceId& id) {
   for (ServiceState& state : tables().services)
     if (state.service.id == id) return state;
-  throw WorldError(Error{fmt::format("the director lists no service {}", id.str())});
+  throw WorldError(director_error(fmt::format("the director lists no service {}", id.str())));
 }
 
 ServerState Bench::server(const ServiceId& id, const std::string& name) {
   for (const ServerState& state : service(id).servers)
     if (name_of(state.server.address) == name) return state;
-  throw WorldError(Error{fmt::format("the director lists no server {} in {}", name, id.str())});
+  throw WorldError(director_error(fmt::format("the director lists no server {} in {}", name, id.str())));
 }
 
 void Bench::stop_server(const std::string& name) {
@@ -333,9 +333,10 @@ Answer BenchClient::udp(const IpAddress& vip, std::uint16_t port, std::uint16_t 
   return answer;
 }
 
-Connection BenchClient::hold(const IpAddress& vip, std::uint16_t port, std::uint16_t from) {
+Connection BenchClient::hold(const IpAddress& vip, std::uint16_t port, std::chrono::milliseconds patience) {
   const Client client(bench_->state_->world.client().netns);
-  Connection connection = must(client.open({.client = {address_, from}, .target = {vip, port}}));
+  Connection connection =
+      must(client.open({.client = {address_, 0}, .target = {vip, port}, .patience = patience}));
   bench_->note("hold open: " + text_of(connection.answer()));
   return connection;
 }

@@ -75,8 +75,8 @@ class BenchClient {
   std::vector<Answer> connect_at_once(int n, const IpAddress& vip, std::uint16_t port);
   Answer http(const IpAddress& vip, std::uint16_t port);
   Answer udp(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 0);
-  /// A connection that stays open until it is closed, or goes.
-  Connection hold(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 0);
+  /// A connection that stays open until it is closed, or goes. `patience` bounds each wait for an answer.
+  Connection hold(const IpAddress& vip, std::uint16_t port, std::chrono::milliseconds patience = kPatience);
   UdpSocket hold_udp(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 0);
   /// A SYN and then silence, whatever comes back. Only from a mute client, or the client's own kernel would answer
   /// the SYN-ACK with a RST.

@@ -25,8 +25,8 @@ namespace {
 /// Room for the largest request, a veth pair (some 250 bytes).
 constexpr std::size_t kMaxRequest = 512;
 /// Sent at once. A socket refuses more than its send buffer holds, by default 208 KiB (net.core.wmem_default).
-constexpr std::size_t kMaxChunk = 64 * 1024;
-constexpr std::size_t kReceiveBuffer = 32 * 1024;
+constexpr std::size_t kMaxChunk = std::size_t{64} * 1024;
+constexpr std::size_t kReceiveBuffer = std::size_t{32} * 1024;
 
 void put_mac(nlmsghdr* message, const MacAddress& mac) {
   mnl_attr_put(message, IFLA_ADDRESS, mac.size(), mac.data());

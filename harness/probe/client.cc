@@ -142,7 +142,7 @@ Result<Connection> Client::open(const Attempt& attempt) const {
   if (dialogue.answer().outcome != Outcome::kAnswered) {
     std::ostringstream text;
     text << netns_->name() << ": open: " << dialogue.answer();
-    return Error{text.str()};
+    return director_error(text.str());
   }
   return Connection(netns_->name(), attempt, dialogue.take_socket(), dialogue.take_answer(), dialogue.take_unread());
 }

@@ -117,7 +117,7 @@ class Client {
   /// @param in_flight  connections open at once, at least 1.
   Result<std::vector<Answer>> connect_all(const std::vector<Attempt>& attempts, std::size_t in_flight = 64) const;
 
-  /// A connection that stays open. One that was not answered is an error here, told as its Answer prints:
+  /// A connection that stays open. One that was not answered is an error (kDirector), told as its Answer prints:
   /// "client: open: refused, 192.0.2.1:40112 -> 198.51.100.10:80: ECONNREFUSED (Connection refused)".
   Result<Connection> open(const Attempt& attempt) const;
 

@@ -83,11 +83,8 @@ Answer Connection::read_answer(std::chrono::steady_clock::time_point start) {
 }
 
 Status Connection::close(Close how) {
-  const FileDescriptor unused_after_this = [&] {
-    if (how == Close::kReset) reset_connection(&socket_);
-    return std::move(socket_);
-  }();
-  const FileDescriptor& socket = unused_after_this;
+  if (how == Close::kReset) reset_connection(&socket_);
+  const FileDescriptor socket = std::move(socket_);  // closed at the end, however this ends
   if (!socket.valid() || half_closed_) return {};
   if (how == Close::kClientFirst) {
     shutdown(socket.get(), SHUT_WR);

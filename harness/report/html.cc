@@ -112,7 +112,8 @@ std::string verdict_span(const CaseResult& result) {
 std::string failure_list(const Assertion& failure) {
   const auto pre = [](const std::string& text) { return "<pre>" + xml_escape(text) + "</pre>"; };
   return "<dl class=\"failure\">" + entry("looked at", pre(failure.what)) + entry("expected", pre(failure.expected)) +
-         entry("actual", pre(failure.actual)) + entry("where", xml_escape(failure.where)) + "</dl>\n";
+         entry("actual", pre(failure.actual)) + entry("where", xml_escape(failure.where)) +
+         (failure.believed.empty() ? "" : entry("tables then", pre(failure.believed))) + "</dl>\n";
 }
 
 std::string evidence_links(const CaseResult& result, const EvidenceFiles& files) {

@@ -22,7 +22,8 @@ json to_json(const CaseResult& result) {
     failures.push_back({{"what", failure.what},
                         {"expected", failure.expected},
                         {"actual", failure.actual},
-                        {"where", failure.where}});
+                        {"where", failure.where},
+                        {"believed", failure.believed}});
   }
   return {{"id", result.info.id},
           {"suite", result.info.suite()},
@@ -192,7 +193,8 @@ CaseResult read_case(const Reader& in) {
                             .what = failure.text("what"),
                             .expected = failure.text("expected"),
                             .actual = failure.text("actual"),
-                            .where = failure.text("where")});
+                            .where = failure.text("where"),
+                            .believed = failure.text("believed")});
   });
   out.virtual_s = in.number("virtual_s");
   out.wall_ms = in.number("wall_ms");

@@ -83,6 +83,7 @@ std::string failure_text(const CaseResult& result, const std::string& report_dir
     out += labelled("looked at", failure.where.empty() ? failure.what : failure.what + "   " + failure.where);
     out += labelled("expected", failure.expected);
     out += labelled("actual", failure.actual);
+    if (!failure.believed.empty()) out += labelled("tables then", failure.believed);
   }
   if (result.failures.size() > kShown)
     out += labelled("and", fmt::format("{} more, in results.json", result.failures.size() - kShown));

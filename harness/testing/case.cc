@@ -39,6 +39,8 @@ void guarded(const std::function<void()>& steps) {
     steps();
   } catch (const WorldError& error) {
     Recorder::current().refused(error.error());
+  } catch (const CaseOver&) {
+    return;
   }
 }
 

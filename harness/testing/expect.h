@@ -64,7 +64,7 @@ class Look {
 /// that the director does not claim, ends the case.
 inline void obeyed(const Status& status, const char* expression, const char* file, int line) {
   if (status.ok()) return;
-  if (status.error().kind != ErrorKind::kUsage) throw WorldError(status.error());
+  if (status.error().kind != ErrorKind::kDirector) throw WorldError(status.error());
   Assertion assertion;
   assertion.what = expression;
   assertion.expected = "is obeyed";

@@ -81,7 +81,7 @@ TEST(Matchers, ExpiryIsWithinASecondAndNeverLate) {
 }
 
 TEST(Matchers, OrdersAreObeyedOrRefusedInWords) {
-  const Status refused = usage_error("add_service: Service already exists");
+  const Status refused = director_error("add_service: Service already exists");
   EXPECT_THAT(Status(), Obeyed());
   EXPECT_THAT(refused, Not(Obeyed()));
   EXPECT_THAT(refused, RefusedSaying(HasSubstr("already exists")));

@@ -7,7 +7,11 @@ Recorder& Recorder::current() {
   return recorder;
 }
 
-void Recorder::start() { *this = Recorder(); }
+void Recorder::start() {
+  const bool stop = stop_at_first_failure;
+  *this = Recorder();
+  stop_at_first_failure = stop;
+}
 
 void Recorder::looked(Assertion assertion) {
   ++looks_;
@@ -15,6 +19,7 @@ void Recorder::looked(Assertion assertion) {
   // What the director believed when it went wrong; later steps change its tables.
   if (failures_.empty() && belief) assertion.believed = belief();
   failures_.push_back(std::move(assertion));
+  if (stop_at_first_failure) throw CaseOver();
 }
 
 void Recorder::refused(const Error& error) {
@@ -28,6 +33,9 @@ void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseRe
     const Assertion& first = failures_.front();
     result->verdict = Verdict::kFail;
     result->reason = first.what + ": expected " + first.expected + ", got " + first.actual;
+  } else if (refusal_ && refusal_->kind == ErrorKind::kDirector) {
+    result->verdict = Verdict::kFail;
+    result->reason = refusal_->message;
   } else if (refusal_ && refusal_->kind == ErrorKind::kUnsupported) {
     result->verdict = Verdict::kUnsupported;
     result->reason = refusal_->message;

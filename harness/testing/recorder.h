@@ -10,6 +10,9 @@
 
 namespace lvspec::testing {
 
+/// Thrown to end a case whose verdict is known already.
+struct CaseOver {};
+
 /// What the case that runs now has looked at so far. There is one at a time in a process.
 class Recorder {
  public:
@@ -29,6 +32,8 @@ class Recorder {
 
   /// How to ask the bench that stands now for the director's belief; empty while there is none.
   std::function<std::string()> belief;
+  /// For who wants to know only whether a case fails: `looked` then throws CaseOver at the first failure.
+  bool stop_at_first_failure = false;
 
  private:
   int looks_ = 0;

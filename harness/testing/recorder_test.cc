@@ -47,6 +47,22 @@ TEST(Recorder, AWorldThatRefusesIsNot) {
   EXPECT_EQ(result.reason, "client: bind: EADDRINUSE");
 }
 
+TEST(Recorder, ADirectorThatRefusesWhatItMustDoHasFailed) {
+  Recorder recorder;
+  recorder.looked(look(true));
+  recorder.refused(director_error("client: open: silence"));
+  EXPECT_EQ(conclude(recorder).verdict, Verdict::kFail);
+  EXPECT_EQ(conclude(recorder).reason, "client: open: silence");
+}
+
+TEST(Recorder, StopsAtTheFirstFailureIfAsked) {
+  Recorder recorder;
+  recorder.stop_at_first_failure = true;
+  recorder.looked(look(true));
+  EXPECT_THROW(recorder.looked(look(false)), CaseOver);
+  EXPECT_EQ(conclude(recorder).verdict, Verdict::kFail);
+}
+
 // A director that misbehaved before the world broke has misbehaved.
 TEST(Recorder, AFailureStandsWhateverComesAfterIt) {
   Recorder recorder;

@@ -121,6 +121,7 @@ int work(const WorkerOptions& options) {
   const Status able = become_able_to_create_namespaces();
   ground().lab = options.lab;
   ground().report_dir = options.report_dir;
+  Recorder::current().stop_at_first_failure = options.verdict_only;
 
   int argc = 1;
   std::string name = "lvspec";

@@ -238,7 +238,7 @@ class BareWorld {
     for (std::size_t i = 1; i < nodes_.size(); ++i) {
       const int port = 100 + nodes_[i].byte;
       begin<ifinfomsg>(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL)->ifi_index = port;
-      const std::string name = "p" + std::to_string(port);
+      const std::string name = fmt::format("p{}", port);
       put(IFLA_IFNAME, name.c_str(), name.size() + 1);
       put_mac(0x72, nodes_[i].byte);
       put32(IFLA_NUM_TX_QUEUES, 1);
@@ -288,7 +288,7 @@ class BareWorld {
     up(1);
     eth0_settings(real != nullptr ? 1 : 0, real != nullptr ? 2 : 0);
     up(2);
-    const std::string own = "203.0.113." + std::to_string(byte);
+    const std::string own = fmt::format("203.0.113.{}", byte);
     const std::string own6 = fmt::format("2001:db8:113::{:x}", byte);
     const std::string link = fmt::format("fe80::{:x}", byte);
     address(2, own.c_str(), 24);
@@ -303,7 +303,7 @@ class BareWorld {
 
   FileDescriptor home_;
   std::vector<BareNode> nodes_;
-  std::vector<char> buffer_ = std::vector<char>(256 * 1024);
+  std::vector<char> buffer_ = std::vector<char>(std::size_t{256} * 1024);
   std::size_t used_ = 0;
   nlmsghdr* message_ = nullptr;
   bool good_ = true;

@@ -103,7 +103,7 @@ LVSPEC_CASE(PpcServerGone, ConnectionsOfARemovedServerHang,
              .field_reports = {"FR-63", "FR-67"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(service_));
-  Connection held = bench.client(1).hold(kVip, 80);
+  Connection held = bench.client(1).hold(kVip, 80, 100ms);  // to see silence is to wait for its end
   ASSERT_OK(bench.remove_server(service_.id, {bench.rip_of(held.answer().server), 80}));
   EXPECT_THAT(held.say_again(), Unanswered());
   EXPECT_THAT(bench.client(2).connect(kVip, 80), Answered());
@@ -143,6 +143,7 @@ LVSPEC_CASE(PpcServerGone, RemovedAndBackUnseenIsAsIfNothingHappened,
   bench.elapse(30s);
   ASSERT_OK(bench.add_server(service_.id, with_weight(bench, service_.id, first.server, 1)));
   ASSERT_OK(bench.add_server(service_.id, with_weight(bench, service_.id, other.server, 1)));
+  EXPECT_THAT(bench.templates(), Each(TemplateOf(EntryParts{.vport = 80, .expires = 270s})));
   EXPECT_THAT(bench.client(1).connect_times(3, kVip, 80), Each(ServedBy(first.server)));
   EXPECT_THAT(bench.client(2).connect_times(3, kVip, 80), Each(ServedBy(other.server)));
   EXPECT_THAT(bench.server(service_.id, first.server).persistent, Eq(1U));

@@ -155,9 +155,9 @@ LVSPEC_CASE(PpcPersistence, PersistenceIsReadBack,
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(2)));
   const VirtualService wanted = TcpService(kVip, 80).scheduler("wrr").persistent(777s).mask("255.255.255.0");
   ASSERT_OK(bench.add(wanted));
-  EXPECT_THAT(bench.service(wanted.id).service.title(), Eq("TCP 198.51.100.10:80 wrr persistent 777 mask 255.255.255.0"));
+  EXPECT_THAT(bench.service(wanted.id).service.title(), Eq(std::string("TCP  198.51.100.10:80 wrr persistent 777 mask 255.255.255.0")));
   ASSERT_OK(bench.edit(TcpService(kVip, 80).scheduler("rr")));
-  EXPECT_THAT(bench.service(wanted.id).service.title(), Eq("TCP 198.51.100.10:80 rr"));  // not said again: gone
+  EXPECT_THAT(bench.service(wanted.id).service.title(), Eq(std::string("TCP  198.51.100.10:80 rr")));  // not said again: gone
 }
 
 // A template is made at the first SYN, so that even connections opened at the same moment find it.
@@ -220,6 +220,42 @@ LVSPEC_CASE(PpcPersistence, Ipv6Sticks,
                                                                 .vip = kVip6,
                                                                 .vport = 80,
                                                                 .server = bench.rip_of(first.server, AF_INET6)})));
+}
+
+// Two servers on one address are two servers, each with its own templates. Field: FR-44.
+// Source: ip_vs_ctl.c, ip_vs_lookup_dest().
+LVSPEC_CASE(PpcPersistence, OneAddressTwoPortsAreTwoServers,
+            {.id = "ppc.one-address-two-ports",
+             .claim = "Two real servers on one address and different ports are two servers: both get clients, and keep them.",
+             .clauses = {"DST-09", "TPL-14"},
+             .field_reports = {"FR-44"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(1)));
+  const VirtualService service =
+      TcpService(kVip, 80).scheduler("rr").persistent(300s).server(bench.rip(1), {.port = 80}).server(bench.rip(1), {.port = 81});
+  ASSERT_OK(bench.add(service));
+  EXPECT_THAT(bench.service(service.id).servers, SizeIs(2));
+  ASSERT_THAT(bench.client(1).connect(kVip, 80), Answered());  // direct routing leaves the port as it is
+  ASSERT_THAT(bench.client(2).connect(kVip, 80), Answered());
+  ASSERT_THAT(bench.client(1).connect(kVip, 80), Answered());
+  EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(EntryParts{.client = bench.client(1).cip(), .vport = 80, .sport = 81}),
+                                             TemplateOf(EntryParts{.client = bench.client(2).cip(), .vport = 80, .sport = 80})));
+  for (const ServerState& server : bench.service(service.id).servers) EXPECT_THAT(server.persistent, Eq(1U));
+}
+
+// Without persistence a port used again after a reset is a new connection: scheduled anew, and answered at the first
+// SYN. Source: ip_vs_core.c, is_new_conn_expected(). Field: FR-82.
+LVSPEC_CASE(PpcPersistence, AReusedPortIsServedAtOnce,
+            {.id = "ppc.reused-port-is-served-at-once",
+             .claim = "Without persistence a source port used again after a reset is scheduled anew, and its first SYN is "
+                      "not lost.",
+             .clauses = {"CON-40", "CON-41"},
+             .field_reports = {"FR-81", "FR-82"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
+  ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr")));
+  std::vector<Answer> answers;
+  for (int i = 0; i < 4; ++i) answers.push_back(bench.client(1).connect(kVip, 80, Close::kReset, 40000));
+  EXPECT_THAT(names(answers), ElementsAre("real3", "real2", "real1", "real3"));
+  EXPECT_THAT(bench.connections(), SizeIs(1));
 }
 
 // Unrelated edits move nobody. Field: FR-95.

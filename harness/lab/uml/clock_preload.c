@@ -11,13 +11,14 @@
 //
 // THE CLOCK. With e(t) the virtual time that has passed since this object was loaded, t the host's monotonic time,
 //
-//     e(t) = (t - t0) / busy + skipped            busy >= 1 is fixed for the run, skipped only ever grows
+//     e(t) = t - t0                                    until t1, when the guest first sets a one-shot timer
+//     e(t) = (t1 - t0) + (t - t1) / busy + skipped     from then on; busy >= 1 is fixed, skipped only ever grows
 //     guest CLOCK_x = host CLOCK_x at load + e(t)
 //
 // so every clock of the guest is monotone, all move alike, and none runs faster than the host's except in jumps.
 //
-// THE TIMER. A one-shot timer of v ns set at t1 is armed on the host with v * busy ns. When it fires, t >= t1 +
-// v*busy, hence e(t) >= e(t1) + v: never before its virtual deadline.
+// THE TIMER. A one-shot timer of v ns, set at s, is armed on the host with v * busy ns. When it fires, t >= s +
+// v*busy, hence e(t) >= e(s) + v: never before its virtual deadline.
 //
 // A JUMP adds r to `skipped`, r being what was left (virtual, rounded up) of the armed timer, and sends the SIGALRM
 // that the timer would have sent. Since t has not gone back meanwhile, e >= deadline when the handler reads the
@@ -78,6 +79,7 @@ static int (*real_timer_gettime)(timer_t, struct itimerspec*);
 static int (*real_sigsuspend)(const sigset_t*);
 
 static int64_t busy = 1;
+static _Atomic int64_t t1 = INT64_MAX;
 static _Atomic int64_t skipped;
 
 // Host time at load, by clock: base[CLOCK_MONOTONIC] is t0. Clocks that are not here (CPU time) stay the host's.
@@ -104,15 +106,28 @@ static int64_t host_ns(clockid_t clock) {
   return to_ns(now);
 }
 
-// e(t)
+// e(t). t1 may be set between the two loads, but not to a time before `now`: see slow_down().
 static int64_t elapsed_ns(void) {
-  return (host_ns(CLOCK_MONOTONIC) - base[CLOCK_MONOTONIC]) / busy +
-         atomic_load_explicit(&skipped, memory_order_relaxed);
+  const int64_t now = host_ns(CLOCK_MONOTONIC), slow_since = atomic_load(&t1);
+  const int64_t elapsed = now <= slow_since ? now - base[CLOCK_MONOTONIC]
+                                            : slow_since - base[CLOCK_MONOTONIC] + (now - slow_since) / busy;
+  return elapsed + atomic_load(&skipped);
+}
+
+// Sets t1 to now. No handler may read the clock after we did and before t1 is stored: it would be ahead of those
+// after.
+static void slow_down(void) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  atomic_store(&t1, host_ns(CLOCK_MONOTONIC));
+  sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 // Host time for a virtual duration, and back. Backwards it is rounded up: a duration that is not over is not zero.
-static struct timespec stretch(struct timespec t) { return to_timespec(to_ns(t) * busy); }
-static struct timespec shrink(struct timespec t) { return to_timespec((to_ns(t) + busy - 1) / busy); }
+static int64_t rate(void) { return atomic_load(&t1) == INT64_MAX ? 1 : busy; }
+static struct timespec stretch(struct timespec t) { return to_timespec(to_ns(t) * rate()); }
+static struct timespec shrink(struct timespec t) { return to_timespec((to_ns(t) + rate() - 1) / rate()); }
 
 __attribute__((constructor)) static void resolve(void) {
   if (real_clock_gettime != NULL) return;  // another constructor asked for the time before it was our turn
@@ -155,6 +170,7 @@ int timer_settime(timer_t id, int flags, const struct itimerspec* restrict value
     return -1;
   }
   one_shot = to_ns(value->it_interval) == 0;
+  if (one_shot && to_ns(value->it_value) != 0 && atomic_load(&t1) == INT64_MAX) slow_down();
   const struct itimerspec host = {.it_value = stretch(value->it_value), .it_interval = stretch(value->it_interval)};
   const int result = real_timer_settime(id, flags, &host, old);
   if (result == 0 && old != NULL) {
@@ -185,7 +201,7 @@ static void jump(const sigset_t* mask) {
   // before the signal was taken. Earlier ones deliver both, and an alarm too many finds nothing to do.
   static const struct itimerspec kDisarmed;
   real_timer_settime(timer, 0, &kDisarmed, &left);
-  atomic_fetch_add_explicit(&skipped, to_ns(shrink(left.it_value)), memory_order_relaxed);
+  atomic_fetch_add(&skipped, to_ns(shrink(left.it_value)));
   raise(SIGALRM);
 }
 

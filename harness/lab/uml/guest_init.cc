@@ -18,8 +18,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
+#include <set>
 #include <sstream>
+#include <string_view>
 
 #include "harness/base/file_descriptor.h"
 #include "harness/lab/uml/guest_protocol.h"
@@ -28,20 +29,12 @@
 namespace lvspec {
 namespace {
 
-/// The last part of a path without its ".ko", with '_' for '-', as the kernel spells module names.
-std::string module_name(const std::string& path) {
-  std::string name = path.substr(path.rfind('/') + 1);
-  name = name.substr(0, name.find(".ko"));
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return system_error(fmt::format("open({})", path));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+/// Whether the file at `path` is the module of that name: "kernel/lib/crc-ccitt.ko" is crc_ccitt.
+bool names_module(std::string_view path, std::string_view name) {
+  path = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  path = path.substr(0, path.find(".ko"));
+  const auto same = [](char a, char b) { return (a == '-' ? '_' : a) == (b == '-' ? '_' : b); };
+  return std::equal(path.begin(), path.end(), name.begin(), name.end(), same);
 }
 
 Status make_directories(const std::string& path) {
@@ -114,41 +107,47 @@ const std::vector<std::string>& ipvs_modules() {
 
 bool is_guest_init() { return getpid() == 1 && getenv(guest_protocol::kMark) != nullptr; }
 
-Result<std::vector<std::string>> module_load_order(const std::string& modules_dep, const std::string& name) {
-  std::istringstream lines(modules_dep);
-  for (std::string line; std::getline(lines, line);) {
+Result<std::vector<std::string>> module_load_order(std::string_view modules_dep, const std::string& name) {
+  while (!modules_dep.empty()) {
+    const std::string_view line = modules_dep.substr(0, modules_dep.find('\n'));
+    modules_dep.remove_prefix(std::min(line.size() + 1, modules_dep.size()));
     const std::size_t colon = line.find(':');
-    if (colon == std::string::npos || module_name(line.substr(0, colon)) != module_name(name)) continue;
+    if (colon == std::string_view::npos || !names_module(line.substr(0, colon), name)) continue;
     // "a.ko: b.ko c.ko": a needs all of them, and each of them only what stands to its right (depmod(8)).
     std::vector<std::string> order;
-    std::istringstream needed(line.substr(colon + 1));
+    std::istringstream needed(std::string(line.substr(colon + 1)));
     for (std::string path; needed >> path;) order.insert(order.begin(), path);
-    order.push_back(line.substr(0, colon));
+    order.emplace_back(line.substr(0, colon));
     return order;
   }
   return Error{fmt::format("module {}: not in modules.dep", name)};
 }
 
 Status load_module(const std::string& release_dir, const std::string& name) {
-  // One text for all modules of a run: reading 75 KB through hostfs costs as much as loading a small module.
-  static std::string dir, dep;
-  if (dir != release_dir) {
-    LVSPEC_ASSIGN(dep, read_file(release_dir + "/modules.dep"));
-    dir = release_dir;
+  // What one call reads serves the next, and no page of it is touched before the kernel has filled it.
+  static char image[4 << 20], dependencies[1 << 20];
+  static std::size_t dependencies_size = 0;
+  static std::string dependencies_of;
+  static std::set<std::string> loaded;
+
+  if (dependencies_of != release_dir) {
+    const std::string path = release_dir + "/modules.dep";
+    const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const ssize_t count = read(file.get(), dependencies, sizeof dependencies);
+    if (count < 0) return system_error(fmt::format("module {}: read({})", name, path));
+    dependencies_size = static_cast<std::size_t>(count);
+    dependencies_of = release_dir;
   }
-  static std::vector<std::string> loaded;
-  static std::string image;
-  image.reserve(1 << 20);  // the largest one, ipv6, has 0.7 MB
-  LVSPEC_ASSIGN(const std::vector<std::string> order, module_load_order(dep, name));
+  LVSPEC_ASSIGN(const std::vector<std::string> order, module_load_order({dependencies, dependencies_size}, name));
   for (const std::string& path : order) {
-    if (std::find(loaded.begin(), loaded.end(), path) != loaded.end()) continue;
+    if (loaded.count(path) != 0) continue;
     const std::string file = release_dir + "/" + path;
     const FileDescriptor module(open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!module.valid()) return system_error(fmt::format("module {}: open({})", name, file));
-    LVSPEC_TRY(module_without_debug_info(module.get(), &image));
-    if (syscall(SYS_init_module, image.data(), image.size(), "") != 0 && errno != EEXIST)
+    LVSPEC_ASSIGN(const std::size_t size, module_without_debug_info(module.get(), image));
+    if (syscall(SYS_init_module, image, size, "") != 0 && errno != EEXIST)
       return system_error(fmt::format("module {}: init_module({})", name, file));
-    loaded.push_back(path);
+    loaded.insert(path);
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/result.h"
@@ -32,6 +33,6 @@ Status load_module(const std::string& release_dir, const std::string& name);
 
 /// The paths of modules.dep that make up `name`, in the order in which they must be loaded; '-' and '_' are the same.
 /// @param modules_dep  the text of that file. Error: no such module.
-Result<std::vector<std::string>> module_load_order(const std::string& modules_dep, const std::string& name);
+Result<std::vector<std::string>> module_load_order(std::string_view modules_dep, const std::string& name);
 
 }  // namespace lvspec

@@ -1,11 +1,12 @@
 #include "harness/lab/uml/module_image.h"
 
 #include <elf.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,7 +22,7 @@ Status read_at(int fd, void* to, std::size_t size, std::size_t offset) {
 
 }  // namespace
 
-Status module_without_debug_info(int fd, std::string* image) {
+Result<std::size_t> module_without_debug_info(int fd, std::span<char> buffer) {
   Elf64_Ehdr header;
   LVSPEC_TRY(read_at(fd, &header, sizeof header, 0));
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
@@ -47,15 +48,16 @@ Status module_without_debug_info(int fd, std::string* image) {
   }
 
   // What is kept stays where it was; behind it the names and the section headers.
-  image->resize(end);
-  LVSPEC_TRY(read_at(fd, image->data(), end, 0));
-  name_section.sh_offset = image->size();
-  *image += names;
-  image->resize((image->size() + 7) & ~std::size_t{7});
-  header.e_shoff = image->size();
-  image->append(reinterpret_cast<const char*>(sections.data()), sections.size() * sizeof(Elf64_Shdr));
-  std::memcpy(image->data(), &header, sizeof header);
-  return {};
+  name_section.sh_offset = end;
+  header.e_shoff = (end + names.size() + 7) & ~std::size_t{7};
+  const std::size_t size = header.e_shoff + sections.size() * sizeof(Elf64_Shdr);
+  if (size > buffer.size())
+    return Error{fmt::format("module: {} bytes, more than the {} of its buffer", size, buffer.size())};
+  LVSPEC_TRY(read_at(fd, buffer.data(), end, 0));
+  std::memcpy(buffer.data(), &header, sizeof header);
+  std::memcpy(buffer.data() + end, names.data(), names.size());
+  std::memcpy(buffer.data() + header.e_shoff, sections.data(), sections.size() * sizeof(Elf64_Shdr));
+  return size;
 }
 
 }  // namespace lvspec

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -188,10 +187,11 @@ Result<UmlGuest> UmlGuest::start(UmlOptions options) {
   LVSPEC_ASSIGN(const std::string memory, memory_dir(options.memory_mib));
 
   // A file, not a pipe: the guest must never wait for us to read, since that wait would be idle time to its clock and
-  // every timeout in it would run out (clock_preload.c).
-  FileDescriptor log(options.log.empty() ? memfd_create("uml-console", MFD_CLOEXEC)
+  // every timeout in it would run out (clock_preload.c). Not a memfd either: those tell inotify nothing.
+  FileDescriptor log(options.log.empty() ? open(memory.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600)
                                          : open(options.log.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!log.valid()) return system_error(fmt::format("open({})", options.log));
+  if (!log.valid())
+    return system_error(fmt::format("open({})", options.log.empty() ? memory + ", O_TMPFILE" : options.log));
   fcntl(log.get(), F_SETFL, O_APPEND);
   FileDescriptor changes(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   const std::string log_path = fmt::format("/proc/self/fd/{}", log.get());

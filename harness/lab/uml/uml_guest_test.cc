@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "harness/base/cleanup.h"
+#include "harness/base/file_descriptor.h"
 
 namespace lvspec {
 namespace {
@@ -268,7 +269,9 @@ TEST_F(Uml, ACrashOfItsInitIsAPanicWithTheKernelsWords) {
 }
 
 TEST_F(Uml, AGuestOutOfMemorySaysSo) {
-  const GuestRun guest = run({"eat"});
+  UmlOptions options;
+  options.memory_mib = 48;
+  const GuestRun guest = run({"eat"}, options);
   ASSERT_FALSE(guest.exit.ok());
   EXPECT_THAT(guest.exit.error().message, HasSubstr("memory"));
 }
@@ -287,18 +290,24 @@ TEST_F(Uml, AHangingGuestIsKilledWhenItsTimeIsOver) {
 TEST_F(Uml, NothingIsLeftWhenWeAreKilled) {
   const std::string marker = "orphan-marker-" + std::to_string(getpid());
   const std::set<std::string> shm = names_in("/dev/shm");
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const FileDescriptor reader(ends[0]);
+  FileDescriptor writer(ends[1]);
   const pid_t parent = fork();
   if (parent == 0) {
     UmlOptions options;
     options.init = LVSPEC_UML_PROBE;
     options.args = {"spin", marker};
+    options.on_line = [&writer](std::string_view) { (void)!write(writer.get(), "x", 1); };
     Result<UmlGuest> guest = UmlGuest::start(options);
     if (guest.ok()) (void)guest->wait();
     _exit(0);
   }
-  // The kernel, one helper of it, the stub of PID 1: then init is at work.
-  for (int i = 0; i < 400 && processes_with(marker).size() < 3; ++i) usleep(50000);
-  EXPECT_THAT(processes_with(marker).size(), Ge(3U));
+  writer.reset();
+  char at_work = 0;
+  EXPECT_EQ(read(reader.get(), &at_work, 1), 1);
+  EXPECT_THAT(processes_with(marker).size(), Ge(2U));  // the kernel, and init as it sees it
   kill(parent, SIGKILL);
   waitpid(parent, nullptr, 0);
   for (int i = 0; i < 100 && !processes_with(marker).empty(); ++i) usleep(50000);

@@ -405,9 +405,11 @@ int run(const std::vector<std::string>& args) {
     return 0;
   }
   if (what == "abort") std::abort();
-  if (what == "spin")
+  if (what == "spin") {
+    say({{"spinning", true}});
     for (volatile bool forever = true; forever;) {
     }
+  }
   if (what == "eat") {  // memory, until the kernel has none
     std::vector<std::vector<char>> eaten;
     for (;;) eaten.emplace_back(1 << 20, 'x');
