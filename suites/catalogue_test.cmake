@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Case IDs are frozen: reports of years are compared by them. The lock holds every ID that was ever used, one a line;
 # "- ID" is one that was withdrawn, which must not be used again. Fails on a case that is missing, new or reused.
 execute_process(COMMAND ${LVSPEC} list --json OUTPUT_VARIABLE json RESULT_VARIABLE status)

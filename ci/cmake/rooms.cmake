@@ -55,6 +55,8 @@ function(lvspec_room_test PATH)
   list(TRANSFORM ROOM_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/${PATH}/)
   add_executable(${target}_test ${ROOM_SOURCES})
   target_link_libraries(${target}_test PRIVATE ${target} GTest::gmock_main ${ROOM_LINKS})
+  # Tests are compiled more often than they are waited for.
+  target_compile_options(${target}_test PRIVATE -O0)
   foreach(used IN LISTS ROOM_USES)
     lvspec_room_target(${used} used_target)
     target_link_libraries(${target}_test PRIVATE ${used_target})

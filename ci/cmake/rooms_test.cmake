@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Shows that an arrow in the wrong direction does not compile, and that one in the right direction does:
 #   cmake -DCOMPILER=c++ -DROOMS=build/rooms -P rooms_test.cmake
 function(compile ROOM HEADER OUT)

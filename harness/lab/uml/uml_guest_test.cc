@@ -107,6 +107,7 @@ GuestRun run(std::vector<std::string> args, UmlOptions options = {}) {
 class Uml : public ::testing::Test {
  protected:
   void SetUp() override {
+    if (LVSPEC_SANITIZED) GTEST_SKIP() << "a sanitized program finds no room for its shadow memory in a guest";
     if (access("/usr/bin/linux.uml", X_OK) == 0) return;
     const char* required = getenv("LVSPEC_REQUIRE");
     if (required != nullptr && ("," + std::string(required) + ",").find(",uml,") != std::string::npos)
