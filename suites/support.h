@@ -9,30 +9,30 @@
 namespace lvspec {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using testing::Answered;
 using testing::ConnectionOf;
-using testing::EntryParts;
-using testing::HalfOpen;
-using testing::Obeyed;
-using testing::Refused;
-using testing::RefusedSaying;
-using testing::Reset;
-using testing::ServedBy;
-using testing::SpreadOverAtLeast;
-using testing::TemplateOf;
-using testing::Unanswered;
-using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using testing::EntryParts;
 using ::testing::Eq;
 using ::testing::Ge;
+using testing::HalfOpen;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::Ne;
 using ::testing::Not;
+using testing::Obeyed;
+using testing::Refused;
+using testing::RefusedSaying;
+using testing::Reset;
+using testing::ServedBy;
 using ::testing::SizeIs;
+using testing::SpreadOverAtLeast;
+using testing::TemplateOf;
+using testing::Unanswered;
 
 inline const IpAddress kVip = IpAddress::of("198.51.100.10");
 inline const IpAddress kSecondVip = IpAddress::of("198.51.100.20");

@@ -24,7 +24,9 @@ json ok() { return {{"ok", true}}; }
 json failed(const std::string& code, const std::string& error) {
   return {{"ok", false}, {"code", code}, {"error", error}};
 }
-json result_of(Outcome outcome) { return outcome == Outcome::kOk ? ok() : failed(code_of(outcome), text_of(outcome)); }
+json result_of(Outcome outcome) {
+  return outcome == Outcome::kOk ? ok() : failed(code_of(outcome), text_of(outcome));
+}
 
 /// The fields of one request, read with their names, so that a mistake can be told by name.
 struct Request {
@@ -58,9 +60,9 @@ const std::map<std::string, Handler>& handlers() {
          reply["name"] = "lvspec-director";
          reply["version"] = LVSPEC_VERSION;
          reply["clock"] = clock.manual() ? "manual" : "real";
-         reply["capabilities"] = {"ipv4", "ipv6",  "tcp",    "udp",    "dr",     "local", "ppc",       "pcc",
-                                  "mark", "mask",  "tables", "sysctl", "edit",   "clock", "threshold", "rr",
-                                  "wrr",  "lc",    "wlc",    "ftp",    "one-packet"};
+         reply["capabilities"] = {"ipv4",      "ipv6", "tcp",  "udp",    "dr",     "local", "ppc",
+                                  "pcc",       "mark", "mask", "tables", "sysctl", "edit",  "clock",
+                                  "threshold", "rr",   "wrr",  "lc",     "wlc",    "ftp",   "one-packet"};
          return reply;
        }},
       {"add_service",

@@ -19,11 +19,15 @@ class ControlTest : public ::testing::Test {
  protected:
   json ask(const json& request) { return json::parse(control_.answer(7, request.dump())); }
   static json web() {
-    return protocol::ServiceId{.family = "ipv4", .protocol = "tcp", .address = "198.51.100.10", .port = 80, .fwmark = 0};
+    return protocol::ServiceId{
+        .family = "ipv4", .protocol = "tcp", .address = "198.51.100.10", .port = 80, .fwmark = 0};
   }
   static json persistent(std::uint32_t timeout_s) {
-    return protocol::ServiceSettings{
-        .scheduler = "rr", .persistent = true, .timeout_s = timeout_s, .netmask = "255.255.255.0", .one_packet = false};
+    return protocol::ServiceSettings{.scheduler = "rr",
+                                     .persistent = true,
+                                     .timeout_s = timeout_s,
+                                     .netmask = "255.255.255.0",
+                                     .one_packet = false};
   }
 
   Director director_;
@@ -33,11 +37,13 @@ class ControlTest : public ::testing::Test {
 
 TEST_F(ControlTest, WhatIsSetIsReadBack) {
   ASSERT_EQ(ask({{"verb", "add_service"}, {"service", web()}, {"settings", persistent(300)}}), json({{"ok", true}}));
-  ASSERT_EQ(ask({{"verb", "add_server"},
-                 {"service", web()},
-                 {"server", protocol::ServerId{"203.0.113.11", 80}},
-                 {"settings", protocol::ServerSettings{.method = "route", .weight = 5, .upper_threshold = 0, .lower_threshold = 0}}}),
-            json({{"ok", true}}));
+  ASSERT_EQ(
+      ask({{"verb", "add_server"},
+           {"service", web()},
+           {"server", protocol::ServerId{"203.0.113.11", 80}},
+           {"settings",
+            protocol::ServerSettings{.method = "route", .weight = 5, .upper_threshold = 0, .lower_threshold = 0}}}),
+      json({{"ok", true}}));
   const auto tables = ask({{"verb", "dump"}})["tables"].get<protocol::Tables>();
   ASSERT_EQ(tables.services.size(), 1U);
   EXPECT_EQ(json(tables.services[0].id), web());
@@ -50,7 +56,9 @@ TEST_F(ControlTest, RefusesInTheWordsOfIpvsadm) {
   const json add = {{"verb", "add_service"}, {"service", web()}, {"settings", persistent(300)}};
   ask(add);
   EXPECT_EQ(ask(add)["error"], "Service already exists");
-  EXPECT_EQ(ask({{"verb", "remove_server"}, {"service", web()}, {"server", protocol::ServerId{"203.0.113.11", 80}}})["error"],
+  EXPECT_EQ(ask({{"verb", "remove_server"},
+                 {"service", web()},
+                 {"server", protocol::ServerId{"203.0.113.11", 80}}})["error"],
             "No such destination");
 }
 

@@ -51,8 +51,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerSettings, method, weight, upper_thresho
 /// One `-j MARK` rule of the mangle table. Empty strings match everything.
 struct Mark {
   std::string family = "ipv4";
-  std::string protocol;              ///< "tcp", "udp" or empty
-  std::string source, destination;   ///< "192.0.2.0/24" or empty
+  std::string protocol;             ///< "tcp", "udp" or empty
+  std::string source, destination;  ///< "192.0.2.0/24" or empty
   std::uint16_t source_port_low = 0, source_port_high = 65535;
   std::uint16_t destination_port_low = 0, destination_port_high = 65535;
   std::uint32_t mark = 0, mask = 0xffffffff;
@@ -63,7 +63,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Mark, family, protocol, source, destination, 
 struct Sysctls {
   int conn_reuse_mode = 1, expire_nodest_conn = 0, expire_quiescent_template = 0, sloppy_tcp = 0;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sysctls, conn_reuse_mode, expire_nodest_conn, expire_quiescent_template, sloppy_tcp)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sysctls, conn_reuse_mode, expire_nodest_conn, expire_quiescent_template,
+                                   sloppy_tcp)
 
 struct Timeouts {
   std::uint32_t tcp_s = 0, tcp_fin_s = 0, udp_s = 0;  ///< 0 keeps the value

@@ -10,7 +10,9 @@
 namespace lvspec::director {
 namespace {
 
-[[noreturn]] void fail(const std::string& attempt) { throw std::system_error(errno, std::generic_category(), attempt); }
+[[noreturn]] void fail(const std::string& attempt) {
+  throw std::system_error(errno, std::generic_category(), attempt);
+}
 
 int listen_on(const std::string& path) {
   sockaddr_un address{};

@@ -17,9 +17,12 @@ Protocol protocol_of(const std::string& text) {
 
 const char* text_of(Protocol protocol) {
   switch (protocol) {
-    case Protocol::kTcp: return "tcp";
-    case Protocol::kUdp: return "udp";
-    case Protocol::kNone: break;
+    case Protocol::kTcp:
+      return "tcp";
+    case Protocol::kUdp:
+      return "udp";
+    case Protocol::kNone:
+      break;
   }
   return "ip";
 }
@@ -70,9 +73,12 @@ std::string netmask_text(const AddressMask& mask, Family family) {
 
 const char* text_of(ForwardMethod method) {
   switch (method) {
-    case ForwardMethod::kDirectRoute: return "route";
-    case ForwardMethod::kMasquerade: return "masq";
-    case ForwardMethod::kTunnel: break;
+    case ForwardMethod::kDirectRoute:
+      return "route";
+    case ForwardMethod::kMasquerade:
+      return "masq";
+    case ForwardMethod::kTunnel:
+      break;
   }
   return "tunnel";
 }
@@ -143,7 +149,8 @@ ServiceKey to_core(const protocol::ServiceId& id) {
   if (key.protocol == Protocol::kNone) throw BadRequest("protocol: missing from a service without a mark");
   Family found = key.family;
   key.address = address_of(id.address, "service address", &found);
-  if (found != key.family) throw BadRequest(fmt::format("service address \"{}\": not of family {}", id.address, id.family));
+  if (found != key.family)
+    throw BadRequest(fmt::format("service address \"{}\": not of family {}", id.address, id.family));
   key.port = id.port;
   return key;
 }
@@ -213,28 +220,44 @@ protocol::Tables tables_of(const Director& director, DirectorTime now) {
 
 const char* text_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kOk: return "ok";
-    case Outcome::kServiceExists: return "Service already exists";
-    case Outcome::kNoSuchService: return "No such service";
-    case Outcome::kServerExists: return "Destination already exists";
-    case Outcome::kNoSuchServer: return "No such destination";
-    case Outcome::kNoSuchScheduler: return "Scheduler or persistence engine not found";
-    case Outcome::kOutOfRange: return "Numerical result out of range";
-    case Outcome::kUnsupported: break;
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kServiceExists:
+      return "Service already exists";
+    case Outcome::kNoSuchService:
+      return "No such service";
+    case Outcome::kServerExists:
+      return "Destination already exists";
+    case Outcome::kNoSuchServer:
+      return "No such destination";
+    case Outcome::kNoSuchScheduler:
+      return "Scheduler or persistence engine not found";
+    case Outcome::kOutOfRange:
+      return "Numerical result out of range";
+    case Outcome::kUnsupported:
+      break;
   }
   return "not supported by this director";
 }
 
 const char* code_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kOk: return "ok";
-    case Outcome::kServiceExists: return "service-exists";
-    case Outcome::kNoSuchService: return "no-such-service";
-    case Outcome::kServerExists: return "server-exists";
-    case Outcome::kNoSuchServer: return "no-such-server";
-    case Outcome::kNoSuchScheduler: return "no-such-scheduler";
-    case Outcome::kOutOfRange: return "out-of-range";
-    case Outcome::kUnsupported: break;
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kServiceExists:
+      return "service-exists";
+    case Outcome::kNoSuchService:
+      return "no-such-service";
+    case Outcome::kServerExists:
+      return "server-exists";
+    case Outcome::kNoSuchServer:
+      return "no-such-server";
+    case Outcome::kNoSuchScheduler:
+      return "no-such-scheduler";
+    case Outcome::kOutOfRange:
+      return "out-of-range";
+    case Outcome::kUnsupported:
+      break;
   }
   return "unsupported";
 }

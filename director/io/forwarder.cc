@@ -15,7 +15,8 @@ std::span<std::byte> frame_of(std::span<std::byte> buffer) { return buffer.subsp
 
 std::uint64_t fence_token(std::span<const std::byte> frame) {
   std::uint64_t token = 0;
-  for (std::size_t i = 14; i < 22 && i < frame.size(); ++i) token = token << 8 | std::to_integer<std::uint64_t>(frame[i]);
+  for (std::size_t i = 14; i < 22 && i < frame.size(); ++i)
+    token = token << 8 | std::to_integer<std::uint64_t>(frame[i]);
   return token;
 }
 
@@ -53,9 +54,14 @@ void Forwarder::from_wire(std::span<std::byte> buffer) {
   }
   const Verdict verdict = director_.handle(clock_.now(), *packet);
   switch (verdict.action) {
-    case Verdict::Action::kPass: stack_.send(buffer); break;
-    case Verdict::Action::kDrop: break;
-    case Verdict::Action::kReject: wire_.send_copy(icmp_error(frame, IcmpError::kPortUnreachable, wire_.mac())); break;
+    case Verdict::Action::kPass:
+      stack_.send(buffer);
+      break;
+    case Verdict::Action::kDrop:
+      break;
+    case Verdict::Action::kReject:
+      wire_.send_copy(icmp_error(frame, IcmpError::kPortUnreachable, wire_.mac()));
+      break;
     case Verdict::Action::kForward:
       // FWD-01: a real server that is this machine gets the packet through its own stack, whatever the method.
       if (is_local(packet->family, verdict.server)) {
@@ -68,7 +74,8 @@ void Forwarder::from_wire(std::span<std::byte> buffer) {
 }
 
 void Forwarder::from_stack(std::span<std::byte> buffer) {
-  if (const std::optional<Packet> packet = parse_frame(frame_of(buffer))) director_.handle_reply(clock_.now(), *packet);
+  if (const std::optional<Packet> packet = parse_frame(frame_of(buffer)))
+    director_.handle_reply(clock_.now(), *packet);
   wire_.send(buffer);
 }
 
@@ -86,7 +93,8 @@ void Forwarder::forward(std::span<std::byte> buffer, Family family, const Addres
   }
   if (route.waiting.size() == kMostWaiting) route.waiting.erase(route.waiting.begin());
   route.waiting.emplace_back(buffer.begin(), buffer.end());
-  const auto own = std::find_if(own_.begin(), own_.end(), [&](const auto& address) { return address.first == family; });
+  const auto own =
+      std::find_if(own_.begin(), own_.end(), [&](const auto& address) { return address.first == family; });
   if (own != own_.end()) wire_.send_copy(neighbour_request(family, server, own->second, wire_.mac()));
 }
 

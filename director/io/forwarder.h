@@ -30,8 +30,8 @@ class Forwarder {
   struct Options {
     std::string wire = "eth0";
     std::string stack = "stack0";
-    /// Addresses of the machine itself: a real server at one of them (or in 127.0.0.0/8, ::1) is a local node, and the
-    /// first of each family asks for its neighbours.
+    /// Addresses of the machine itself: a real server at one of them (or in 127.0.0.0/8, ::1) is a local node, and
+    /// the first of each family asks for its neighbours.
     std::vector<std::pair<Family, Address>> own_addresses;
   };
 

@@ -13,7 +13,9 @@
 namespace lvspec::director {
 namespace {
 
-[[noreturn]] void fail(const std::string& attempt) { throw std::system_error(errno, std::generic_category(), attempt); }
+[[noreturn]] void fail(const std::string& attempt) {
+  throw std::system_error(errno, std::generic_category(), attempt);
+}
 
 template <typename Value>
 void set_option(int fd, int level, int option, Value value, const char* attempt) {
@@ -43,7 +45,8 @@ FrameSocket::FrameSocket(const std::string& interface, Accept accept) : accept_(
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
   if (address.sll_ifindex == 0) fail("if_nametoindex(" + interface + ")");
-  if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("bind(AF_PACKET, " + interface + ")");
+  if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    fail("bind(AF_PACKET, " + interface + ")");
 
   buffers_ = std::make_unique<std::byte[]>(kBatch * kLargestFrame);
   for (std::size_t i = 0; i < kBatch; ++i) {

@@ -14,11 +14,11 @@ namespace lvspec::director {
 
 /// Frames in and out of one interface, in batches.
 ///
-/// AF_PACKET with recvmmsg, sendmmsg and PACKET_VNET_HDR, because of all user-space paths that were measured it has the
-/// lowest latency at the CPU price of the best (ci/bench shows it against no director and HAProxy):
+/// AF_PACKET with recvmmsg, sendmmsg and PACKET_VNET_HDR, because of all user-space paths that were measured it has
+/// the lowest latency at the CPU price of the best (ci/bench shows it against no director and HAProxy):
 ///   - The virtio header that precedes each frame carries "this checksum is partial" and "this is a GSO packet of up
-///     to 64 KiB" through us untouched. Without it veth's partial checksums go out wrong, or the sender's offloads must
-///     be switched off, which costs a factor of ten in bulk.
+///     to 64 KiB" through us untouched. Without it veth's partial checksums go out wrong, or the sender's offloads
+///     must be switched off, which costs a factor of ten in bulk.
 ///   - TPACKET_V3 holds frames back until a block fills (2 ms at one connection at a time); V2 rings carry no virtio
 ///     header for sending.
 ///   - NFQUEUE is as fast but needs rules, routes and ip_forward in the namespace, and decrements the TTL itself.

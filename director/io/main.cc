@@ -27,11 +27,13 @@ struct Options {
   std::string clock = "real";
   std::vector<std::string> addresses;
   std::string fault;
-  bool list_faults = false;
+  bool list_faults = false, describe = false;
   Forwarder::Options forwarder;
 };
 
-[[noreturn]] void fail(const std::string& attempt) { throw std::system_error(errno, std::generic_category(), attempt); }
+[[noreturn]] void fail(const std::string& attempt) {
+  throw std::system_error(errno, std::generic_category(), attempt);
+}
 
 void enter_namespace(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -69,7 +71,8 @@ void serve(Director& director, Clock& clock, const Options& options) {
   forwarder.on_fence = [&](std::uint64_t token) { server.fence(token); };
 
   while (!control.stopped() && !server.orphaned()) {
-    std::vector<pollfd> fds = {{forwarder.wire_fd(), POLLIN, 0}, {forwarder.stack_fd(), POLLIN, 0}, {signals, POLLIN, 0}};
+    std::vector<pollfd> fds = {
+        {forwarder.wire_fd(), POLLIN, 0}, {forwarder.stack_fd(), POLLIN, 0}, {signals, POLLIN, 0}};
     const auto control_fds = server.interests();
     fds.insert(fds.end(), control_fds.begin(), control_fds.end());
     if (poll(fds.data(), fds.size(), patience_ms(director, clock)) < 0 && errno != EINTR) fail("poll");
@@ -86,7 +89,8 @@ void serve(Director& director, Clock& clock, const Options& options) {
 #ifdef LVSPEC_FAULTS
 void print_faults() {
   nlohmann::json list = nlohmann::json::array();
-  for (const FaultInfo& info : kFaults) list.push_back({{"name", info.name}, {"text", info.text}, {"reports", info.reports}});
+  for (const FaultInfo& info : kFaults)
+    list.push_back({{"name", info.name}, {"text", info.text}, {"reports", info.reports}});
   fmt::print("{}\n", list.dump());
 }
 #endif
@@ -98,15 +102,19 @@ int run(int argc, char** argv) {
       "The control socket takes one JSON object a line: {\"verb\":\"hello\"}, {\"verb\":\"dump\"}, ...");
   Options options;
   app.add_option("--netns", options.netns, "network namespace to work in, as a path (default: the caller's)");
-  auto* control = app.add_option("--control", options.control, "Unix socket to listen on, or fd:N for an inherited one");
+  auto* control =
+      app.add_option("--control", options.control, "Unix socket to listen on, or fd:N for an inherited one");
   app.add_option("--wire", options.forwarder.wire, "interface that clients and real servers are on")
       ->capture_default_str();
   app.add_option("--stack", options.forwarder.stack, "interface that leads to this machine's own stack")
       ->capture_default_str();
-  app.add_option("--address", options.addresses, "an address of this machine; the first of each family asks for MACs");
+  app.add_option("--address", options.addresses,
+                 "an address of this machine; the first of each family asks for MACs");
   app.add_option("--clock", options.clock, "real, or manual: time moves by the verb \"advance\" alone")
       ->check(CLI::IsMember({"real", "manual"}))
       ->capture_default_str();
+  app.add_flag("--describe", options.describe, "print what this director can do, as JSON, and end")
+      ->excludes(control);
 #ifdef LVSPEC_FAULTS
   app.add_option("--fault", options.fault, "switch one deliberate fault on (this is the test-only build)");
   app.add_flag("--list-faults", options.list_faults, "print the faults as JSON and end")->excludes(control);
@@ -124,6 +132,12 @@ int run(int argc, char** argv) {
     return 0;
   }
 #endif
+  if (options.describe) {
+    Director director;
+    Clock clock(true);
+    fmt::print("{}\n", Control(director, clock).answer(0, R"({"verb":"hello"})"));
+    return 0;
+  }
   if (control->empty()) throw BadRequest("--control is required: a path to listen on, or fd:N");
   for (const std::string& text : options.addresses) {
     Family family{};

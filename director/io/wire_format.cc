@@ -13,7 +13,9 @@ constexpr std::size_t kIcmp = 8;
 constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeArp = 0x0806, kTypeIpv6 = 0x86dd;
 constexpr std::uint8_t kIpprotoIcmp = 1, kIpprotoIcmpv6 = 58;
 
-std::uint8_t byte_at(std::span<const std::byte> bytes, std::size_t at) { return std::to_integer<std::uint8_t>(bytes[at]); }
+std::uint8_t byte_at(std::span<const std::byte> bytes, std::size_t at) {
+  return std::to_integer<std::uint8_t>(bytes[at]);
+}
 std::uint16_t word_at(std::span<const std::byte> bytes, std::size_t at) {
   return static_cast<std::uint16_t>(byte_at(bytes, at) << 8 | byte_at(bytes, at + 1));
 }
@@ -25,7 +27,9 @@ class Writer {
     bytes_.push_back(std::byte{value});
     return *this;
   }
-  Writer& u16(std::uint16_t value) { return u8(static_cast<std::uint8_t>(value >> 8)).u8(static_cast<std::uint8_t>(value)); }
+  Writer& u16(std::uint16_t value) {
+    return u8(static_cast<std::uint8_t>(value >> 8)).u8(static_cast<std::uint8_t>(value));
+  }
   Writer& mac(const Mac& mac) {
     for (const std::uint8_t byte : mac) u8(byte);
     return *this;
@@ -115,7 +119,9 @@ std::vector<std::byte> icmpv6_error(std::span<const std::byte> frame, IcmpError 
 
 }  // namespace
 
-std::uint16_t ether_type_of(std::span<const std::byte> frame) { return frame.size() < kEthernet ? 0 : word_at(frame, 12); }
+std::uint16_t ether_type_of(std::span<const std::byte> frame) {
+  return frame.size() < kEthernet ? 0 : word_at(frame, 12);
+}
 
 void rewrite_macs(std::span<std::byte> frame, const Mac& destination, const Mac& source) {
   std::memcpy(frame.data(), destination.data(), destination.size());
@@ -144,7 +150,8 @@ std::vector<std::byte> icmp_error(std::span<const std::byte> frame, IcmpError er
   return ether_type_of(frame) == kTypeIpv6 ? icmpv6_error(frame, error, own) : icmpv4_error(frame, error, own);
 }
 
-std::vector<std::byte> neighbour_request(Family family, const Address& target, const Address& own, const Mac& own_mac) {
+std::vector<std::byte> neighbour_request(Family family, const Address& target, const Address& own,
+                                         const Mac& own_mac) {
   Writer out;
   if (family == Family::kIpv4) {
     constexpr Mac everyone = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -154,7 +161,8 @@ std::vector<std::byte> neighbour_request(Family family, const Address& target, c
   }
   // The solicited-node group of the target (RFC 4291, 2.7.1), and the MAC that belongs to it.
   Address group;
-  group.bytes = {0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, target.bytes[13], target.bytes[14], target.bytes[15]};
+  group.bytes = {
+      0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, target.bytes[13], target.bytes[14], target.bytes[15]};
   out.mac({0x33, 0x33, 0xff, target.bytes[13], target.bytes[14], target.bytes[15]}).mac(own_mac).u16(kTypeIpv6);
   out.u8(0x60).zeros(3).u16(32).u8(kIpprotoIcmpv6).u8(255).address(own, family).address(group, family);
   out.u8(135).u8(0).u16(0).zeros(4).address(target, family).u8(1).u8(1).mac(own_mac);
@@ -163,7 +171,8 @@ std::vector<std::byte> neighbour_request(Family family, const Address& target, c
 }
 
 std::optional<Neighbour> neighbour_in(std::span<const std::byte> frame) {
-  if (ether_type_of(frame) == kTypeArp && frame.size() >= kEthernet + 28 && word_at(frame, kEthernet + 2) == kTypeIpv4)
+  if (ether_type_of(frame) == kTypeArp && frame.size() >= kEthernet + 28 &&
+      word_at(frame, kEthernet + 2) == kTypeIpv4)
     return Neighbour{Family::kIpv4, address_at(frame, kEthernet + 14, Family::kIpv4), mac_at(frame, kEthernet + 8)};
 
   constexpr std::size_t kIcmpAt = kEthernet + kIpv6;

@@ -25,13 +25,14 @@ void rewrite_macs(std::span<std::byte> frame, const Mac& destination, const Mac&
 /// @return false, and leaves the frame alone, if it was 1 or less.
 bool decrement_ttl(std::span<std::byte> frame);
 
-/// ICMP or ICMPv6 error about `frame`, back to whoever sent it, from the address it was sent to; quotes as much as fits
-/// into 576 (IPv4) or 1280 (IPv6) bytes, as routers do.
+/// ICMP or ICMPv6 error about `frame`, back to whoever sent it, from the address it was sent to; quotes as much as
+/// fits into 576 (IPv4) or 1280 (IPv6) bytes, as routers do.
 enum class IcmpError { kPortUnreachable, kTimeExceeded };
 std::vector<std::byte> icmp_error(std::span<const std::byte> frame, IcmpError error, const Mac& own);
 
 /// Who has `target`? ARP or neighbour solicitation, asked from our own address.
-std::vector<std::byte> neighbour_request(Family family, const Address& target, const Address& own, const Mac& own_mac);
+std::vector<std::byte> neighbour_request(Family family, const Address& target, const Address& own,
+                                         const Mac& own_mac);
 
 /// What a frame says about whose MAC is whose: any ARP packet's sender, a neighbour advertisement's target.
 struct Neighbour {

@@ -16,9 +16,10 @@ Bytes bytes(std::initializer_list<int> values) {
 
 /// A SYN from 192.0.2.1:4660 to 198.51.100.10:80, TTL 64; the header checksum was worked out by hand.
 Bytes syn(int ttl = 64) {
-  Bytes frame = bytes({0x02, 0, 0xcb, 0, 0x71, 0x01, 0x02, 0, 0xcb, 0, 0x71, 0xfe, 0x08, 0x00,           // Ethernet
-                       0x45, 0, 0, 40, 0, 1, 0x40, 0, ttl, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 10,     // IPv4
-                       0x12, 0x34, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0x20, 0, 0, 0, 0, 0});    // TCP
+  Bytes frame = bytes(
+      {0x02, 0,    0xcb, 0,  0x71, 0x01, 0x02, 0, 0xcb, 0, 0x71, 0xfe, 0x08, 0x00,  // Ethernet
+       0x45, 0,    0,    40, 0,    1,    0x40, 0, ttl,  6, 0,    0,    192,  0,    2,    1, 198, 51, 100, 10,  // IPv4
+       0x12, 0x34, 0,    80, 0,    0,    0,    1, 0,    0, 0,    0,    0x50, 0x02, 0x20, 0, 0,   0,  0,   0});  // TCP
   std::uint32_t sum = 0;
   for (std::size_t i = 14; i < 34; i += 2)
     sum += std::to_integer<std::uint32_t>(frame[i]) << 8 | std::to_integer<std::uint32_t>(frame[i + 1]);

@@ -20,9 +20,12 @@ constexpr int kNamespaceFd = 4;
 
 std::string word_of(Protocol p) {
   switch (p) {
-    case Protocol::kTcp: return "tcp";
-    case Protocol::kUdp: return "udp";
-    case Protocol::kSctp: break;
+    case Protocol::kTcp:
+      return "tcp";
+    case Protocol::kUdp:
+      return "udp";
+    case Protocol::kSctp:
+      break;
   }
   return "sctp";
 }
@@ -41,7 +44,8 @@ protocol::ServiceId say(const ServiceId& id) {
 }
 
 protocol::ServiceSettings say_settings(const VirtualService& service) {
-  const std::string mask = service.id.family == AF_INET6 ? std::to_string(service.prefix_length) : service.netmask.str();
+  const std::string mask =
+      service.id.family == AF_INET6 ? std::to_string(service.prefix_length) : service.netmask.str();
   return {service.scheduler, service.persistent_s.has_value(), service.persistent_s.value_or(0), mask,
           service.one_packet};
 }
@@ -144,7 +148,19 @@ Entry hear(const protocol::EntryRow& row) {
   return entry;
 }
 
+DirectorIdentity identity_in(const json& hello) {
+  return {"bundled", hello.value("version", ""), hello.value("capabilities", std::vector<std::string>{})};
+}
+
 }  // namespace
+
+Result<DirectorIdentity> bundled_identity(const std::string& program) {
+  LVSPEC_ASSIGN(Child child, Child::start({.argv = {program, "--describe"}, .fds = {}, .environment = {}}));
+  child.wait(std::chrono::seconds(5));
+  const json hello = json::parse(child.output(), nullptr, false);
+  if (!hello.is_object()) return Error{fmt::format("{} --describe {}: {}", program, child.stop(), child.output())};
+  return identity_in(hello);
+}
 
 /// One request in the making: a verb, its fields, then to whom.
 class Bundled::Conversation {
@@ -180,32 +196,38 @@ class Bundled::Conversation {
   json body_;
 };
 
-Result<std::unique_ptr<DirectorUnderTest>> Bundled::start(const DirectorSite& site, const BundledOptions& options) {
+Result<std::unique_ptr<Bundled>> Bundled::start(const DirectorSite& site, const BundledOptions& options) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return system_error("socketpair(director)");
   FileDescriptor ours(ends[0]);
   const FileDescriptor theirs(ends[1]);
   ChildCommand command;
-  command.argv = {options.program,  "--netns",   fmt::format("/proc/self/fd/{}", kNamespaceFd),
-                  "--control",      fmt::format("fd:{}", kControlFd),
-                  "--stack",        site.stack_interface,
-                  "--clock",        "manual"};
-  for (const IpAddress& address : site.addresses) command.argv.insert(command.argv.end(), {"--address", address.str()});
+  command.argv = {options.program,
+                  "--netns",
+                  fmt::format("/proc/self/fd/{}", kNamespaceFd),
+                  "--control",
+                  fmt::format("fd:{}", kControlFd),
+                  "--stack",
+                  site.stack_interface,
+                  "--clock",
+                  "manual"};
+  for (const IpAddress& address : site.addresses)
+    command.argv.insert(command.argv.end(), {"--address", address.str()});
   if (!options.fault.empty()) command.argv.insert(command.argv.end(), {"--fault", options.fault});
   command.fds = {{theirs.get(), kControlFd}, {site.netns->fd(), kNamespaceFd}};
   LVSPEC_ASSIGN(Child child, Child::start(command));
 
   std::unique_ptr<Bundled> director(new Bundled(std::move(child), std::move(ours), options.patience));
   LVSPEC_ASSIGN(const json hello, Conversation(*director, "hello").reply());
-  director->identity_ = {"bundled", hello.value("version", ""), hello.value("capabilities", std::vector<std::string>{})};
-  return std::unique_ptr<DirectorUnderTest>(std::move(director));
+  director->identity_ = identity_in(hello);
+  return director;
 }
 
 Error Bundled::lost(const std::string& verb, const std::string& how) {
   const std::string log = child_.output();
   const std::size_t tail = log.size() > 400 ? log.size() - 400 : 0;
-  return {fmt::format("director bundled (pid {}): {}: {}; the process {}; its last words: {}", child_.pid(), verb, how,
-                      child_.status_text(), log.empty() ? "(none)" : log.substr(tail))};
+  return {fmt::format("director bundled (pid {}): {}: {}; the process {}; its last words: {}", child_.pid(), verb,
+                      how, child_.status_text(), log.empty() ? "(none)" : log.substr(tail))};
 }
 
 Result<std::string> Bundled::exchange(const std::string& request, const std::string& verb) {
@@ -227,7 +249,8 @@ Result<std::string> Bundled::exchange(const std::string& request, const std::str
       unread_.erase(0, end + 1);
       return reply;
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd waiting{socket_.get(), POLLIN, 0};
     if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) == 0)
       return lost(verb, fmt::format("no answer within {} ms: it hangs", patience_.count()));
@@ -314,7 +337,8 @@ Result<Tables> Bundled::tables() {
     for (const protocol::ServiceRow& row : said.services) tables.services.push_back(hear(row));
     for (const protocol::EntryRow& row : said.entries) tables.entries.push_back(hear(row));
     std::sort(tables.entries.begin(), tables.entries.end(), [](const Entry& a, const Entry& b) {
-      return std::tie(a.is_template, a.client, a.target, a.protocol) < std::tie(b.is_template, b.client, b.target, b.protocol);
+      return std::tie(a.is_template, a.client, a.target, a.protocol) <
+             std::tie(b.is_template, b.client, b.target, b.protocol);
     });
     return tables;
   } catch (const json::exception& error) {

@@ -17,12 +17,17 @@ struct BundledOptions {
   std::chrono::milliseconds patience{5000};
 };
 
+/// What the program says of itself: `PROGRAM --describe`.
+Result<DirectorIdentity> bundled_identity(const std::string& program);
+
 /// The bundled director: a process in the director's namespace, told by JSON lines over a socket pair, its clock
 /// standing still but for advance().
 class Bundled : public DirectorUnderTest {
  public:
-  static Result<std::unique_ptr<DirectorUnderTest>> start(const DirectorSite& site, const BundledOptions& options);
+  static Result<std::unique_ptr<Bundled>> start(const DirectorSite& site, const BundledOptions& options);
 
+  /// Of the director's process.
+  pid_t pid() const { return child_.pid(); }
   const DirectorIdentity& identity() const override { return identity_; }
   Status add_service(const VirtualService& service) override;
   Status edit_service(const VirtualService& service) override;

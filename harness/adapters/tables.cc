@@ -8,8 +8,8 @@ namespace lvspec {
 
 std::ostream& operator<<(std::ostream& out, const Entry& entry) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(entry.expires_in).count();
-  return out << fmt::format("{} {:02}:{:02} {} {} -> {} {}{}", entry.protocol, seconds / 60, seconds % 60, entry.state,
-                            entry.client.str(), entry.target.str(), entry.server.str(),
+  return out << fmt::format("{} {:02}:{:02} {} {} -> {} {}{}", entry.protocol, seconds / 60, seconds % 60,
+                            entry.state, entry.client.str(), entry.target.str(), entry.server.str(),
                             entry.is_template ? " (template)" : "");
 }
 
@@ -19,8 +19,9 @@ std::ostream& operator<<(std::ostream& out, const ServerState& server) {
 }
 
 std::string Tables::str() const {
-  std::string text = "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n"
-                     "  -> RemoteAddress:Port\n";
+  std::string text =
+      "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n"
+      "  -> RemoteAddress:Port\n";
   for (const ServiceState& service : services) {
     text += service.service.title() + "\n";
     for (const ServerState& server : service.servers)

@@ -20,8 +20,8 @@ struct Entry {
   Endpoint target;       ///< virtual address and port; of a mark's template the mark as an address (TPL-13)
   Endpoint server;
   bool is_template = false;
-  std::string state;                     ///< "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
-  std::chrono::nanoseconds expires_in{}; ///< as exactly as the director says it; whole seconds from a kernel
+  std::string state;                      ///< "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
+  std::chrono::nanoseconds expires_in{};  ///< as exactly as the director says it; whole seconds from a kernel
 };
 
 /// One real server of one service, with its counters (CON-70).

@@ -36,7 +36,9 @@ TEST(Result, TryLeavesTheFunctionWithTheFirstError) {
 
 TEST(Cleanup, RunsWhenTheScopeEnds) {
   int runs = 0;
-  { const Cleanup cleanup([&] { ++runs; }); }
+  {
+    const Cleanup cleanup([&] { ++runs; });
+  }
   EXPECT_EQ(runs, 1);
 }
 

@@ -22,15 +22,15 @@ std::string describe_both(const A& a, const B& b) {
     if (!(condition)) ::lvspec::check_failed(__FILE__, __LINE__, "expected " #condition); \
   } while (false)
 
-#define LVSPEC_CHECK_EQ(a, b)                                                                                 \
-  do {                                                                                                        \
-    if (const auto &lvspec_a = (a), &lvspec_b = (b); !(lvspec_a == lvspec_b))                                 \
-      ::lvspec::check_failed(__FILE__, __LINE__,                                                              \
-                             "expected " #a " == " #b + ::lvspec::describe_both(lvspec_a, lvspec_b));         \
+#define LVSPEC_CHECK_EQ(a, b)                                                                         \
+  do {                                                                                                \
+    if (const auto& lvspec_a = (a), &lvspec_b = (b); !(lvspec_a == lvspec_b))                         \
+      ::lvspec::check_failed(__FILE__, __LINE__,                                                      \
+                             "expected " #a " == " #b + ::lvspec::describe_both(lvspec_a, lvspec_b)); \
   } while (false)
 
-#define LVSPEC_CHECK_OK(result)                                                                      \
-  do {                                                                                               \
-    if (!(result).ok())                                                                              \
+#define LVSPEC_CHECK_OK(result)                                                                       \
+  do {                                                                                                \
+    if (!(result).ok())                                                                               \
       ::lvspec::check_failed(__FILE__, __LINE__, "value() of an error: " + (result).error().message); \
   } while (false)

@@ -93,10 +93,9 @@ using Status = Result<void>;
 #define LVSPEC_CONCAT(a, b) LVSPEC_CONCAT_INNER(a, b)
 
 /// Leaves the function with the error, if there is one.
-#define LVSPEC_TRY(expression)                                   \
-  do {                                                           \
-    if (auto lvspec_status = (expression); !lvspec_status.ok()) \
-      return lvspec_status.error();                              \
+#define LVSPEC_TRY(expression)                                                                \
+  do {                                                                                        \
+    if (auto lvspec_status = (expression); !lvspec_status.ok()) return lvspec_status.error(); \
   } while (false)
 
 /// `LVSPEC_ASSIGN(auto fd, open_it())`: binds the value or leaves the function with the error.

@@ -111,9 +111,10 @@ TEST(Cli, AFaultIsFoundAndTold) {
   const Ended ended =
       lvspec({"run", "--case", "pcc.same-client-all-ports", "--fault", "no-persistence", "--out", scratch.path()});
   EXPECT_EQ(ended.how, "exited with 1");
-  EXPECT_THAT(ended.text,
-              AllOf(HasSubstr("TPL-06"), HasSubstr("served by"), HasSubstr("real"),
-                    HasSubstr("ci/lvspec run --director bundled --case pcc.same-client-all-ports --fault no-persistence")));
+  EXPECT_THAT(
+      ended.text,
+      AllOf(HasSubstr("TPL-06"), HasSubstr("served by"), HasSubstr("real"),
+            HasSubstr("ci/lvspec run --director bundled --case pcc.same-client-all-ports --fault no-persistence")));
   const std::string evidence = scratch.path() + "/evidence/pcc.same-client-all-ports.bundled/";
   EXPECT_THAT(read_file(evidence + "history.txt"), HasSubstr("connect: "));
   EXPECT_THAT(read_file(evidence + "tables.txt"), HasSubstr("PersistConn"));
@@ -170,7 +171,8 @@ Traces traces() {
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     std::error_code error;
     const auto program = std::filesystem::read_symlink("/proc/" + name + "/exe", error).filename().string();
-    if (!error && (program == "lvspec" || program.starts_with("lvspec-director"))) traces.processes.insert(name + " " + program);
+    if (!error && (program == "lvspec" || program.starts_with("lvspec-director")))
+      traces.processes.insert(name + " " + program);
   }
   traces.temporary = names_in("/tmp");
   traces.shared = names_in("/dev/shm");
@@ -184,9 +186,10 @@ TEST(Cli, AKilledRunLeavesNothing) {
   const Traces before = traces();
   std::mt19937 random(20261122);
   for (int round = 0; round < 8; ++round) {
-    auto child = Child::start({.argv = {LVSPEC_PROGRAM, "run", "--suite", "pcc", "--repeat", "50", "--out", scratch.path()},
-                               .fds = {},
-                               .environment = {}});
+    auto child =
+        Child::start({.argv = {LVSPEC_PROGRAM, "run", "--suite", "pcc", "--repeat", "50", "--out", scratch.path()},
+                      .fds = {},
+                      .environment = {}});
     ASSERT_TRUE(child.ok());
     child->wait(std::chrono::milliseconds(std::uniform_int_distribution<int>(1, 400)(random)));
     kill(child->pid(), round % 2 == 0 ? SIGKILL : SIGINT);

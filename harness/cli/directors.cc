@@ -33,22 +33,34 @@ const std::vector<std::string>& director_names() {
 Result<DirectorFactory> director_named(const std::string& name, const std::string& fault) {
   const auto& names = director_names();
   if (std::find(names.begin(), names.end(), name) == names.end())
-    return usage_error(fmt::format("--director {}: there is no such director; there is: {}", name, fmt::join(names, ", ")));
+    return usage_error(
+        fmt::format("--director {}: there is no such director; there is: {}", name, fmt::join(names, ", ")));
   BundledOptions options;
   options.program = fault.empty() ? program_folder() + "/lvspec-director" : faulty_director();
   options.fault = fault;
   return DirectorFactory{name, DirectorPlace::kInline,
-                         [options](const DirectorSite& site) { return Bundled::start(site, options); }};
+                         [options](const DirectorSite& site) -> Result<std::unique_ptr<DirectorUnderTest>> {
+                           LVSPEC_ASSIGN(auto director, Bundled::start(site, options));
+                           return std::unique_ptr<DirectorUnderTest>(std::move(director));
+                         }};
+}
+
+Result<DirectorIdentity> identity_of(const std::string& name) {
+  LVSPEC_CHECK(name == "bundled");
+  return bundled_identity(program_folder() + "/lvspec-director");
 }
 
 Result<std::vector<FaultRow>> known_faults() {
-  LVSPEC_ASSIGN(Child child, Child::start({.argv = {faulty_director(), "--list-faults"}, .fds = {}, .environment = {}}));
+  LVSPEC_ASSIGN(Child child,
+                Child::start({.argv = {faulty_director(), "--list-faults"}, .fds = {}, .environment = {}}));
   if (!child.wait(std::chrono::seconds(5)) || child.status_text() != "exited with 0")
     return Error{fmt::format("{} --list-faults: {}: {}", faulty_director(), child.status_text(), child.output())};
   std::vector<FaultRow> rows;
   const auto list = nlohmann::json::parse(child.output(), nullptr, false);
-  if (!list.is_array()) return Error{fmt::format("{} --list-faults: not a list: {}", faulty_director(), child.output())};
-  for (const auto& row : list) rows.push_back({row.value("name", ""), row.value("text", ""), row.value("reports", "")});
+  if (!list.is_array())
+    return Error{fmt::format("{} --list-faults: not a list: {}", faulty_director(), child.output())};
+  for (const auto& row : list)
+    rows.push_back({row.value("name", ""), row.value("text", ""), row.value("reports", "")});
   return rows;
 }
 

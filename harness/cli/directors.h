@@ -15,6 +15,9 @@ const std::vector<std::string>& director_names();
 /// Error (kUsage): no such director, with those that there are.
 Result<DirectorFactory> director_named(const std::string& name, const std::string& fault = {});
 
+/// What that director says of itself, without a world to run in.
+Result<DirectorIdentity> identity_of(const std::string& name);
+
 /// One deliberate fault of the bundled director.
 struct FaultRow {
   std::string name, text, reports;

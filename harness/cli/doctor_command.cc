@@ -1,17 +1,14 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <thread>
 
 #include "harness/adapters/bundled.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/directors.h"
+#include "harness/cli/try_in_child.h"
 #include "harness/lab/bench.h"
 #include "harness/netns/namespace.h"
 
@@ -21,9 +18,9 @@ namespace {
 /// One thing that this machine can or cannot do.
 struct Finding {
   std::string what;
-  bool needed;         ///< for a run with the bundled director
-  std::string trouble; ///< empty: fine
-  std::string detail;  ///< what was found, or what to do
+  bool needed;          ///< for a run with the bundled director
+  std::string trouble;  ///< empty: fine
+  std::string detail;   ///< what was found, or what to do
 };
 
 Finding check_programs() {
@@ -32,28 +29,6 @@ Finding check_programs() {
     if (access((program_folder() + "/" + program).c_str(), X_OK) != 0)
       finding.trouble = errno_text(errno) + ": build the whole project: cmake --build build";
   return finding;
-}
-
-/// Namespaces change the process for good, so they are tried in a child. Its words come back through a pipe.
-template <typename Try>
-std::string try_in_child(const Try& attempt) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return system_error("pipe").message;
-  const pid_t child = fork();
-  if (child < 0) return system_error("fork").message;
-  if (child == 0) {
-    const Status status = attempt();
-    const std::string text = status.ok() ? "" : status.error().message;
-    (void)!write(ends[1], text.data(), text.size());
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string text;
-  char chunk[1024];
-  for (ssize_t count = 0; (count = read(ends[0], chunk, sizeof chunk)) > 0;) text.append(chunk, static_cast<std::size_t>(count));
-  close(ends[0]);
-  waitpid(child, nullptr, 0);
-  return text;
 }
 
 Status build_a_world() {
@@ -69,6 +44,11 @@ Status build_a_bench() {
   return {};
 }
 
+std::string trouble_of(Status (*attempt)()) {
+  const Status status = try_in_child(attempt);
+  return status.ok() ? "" : status.error().message;
+}
+
 Finding check_ipvs() {
   Finding finding{"kernel IPVS", false, {}, "/proc/net/ip_vs is there"};
   if (access("/proc/net/ip_vs", F_OK) != 0)
@@ -82,11 +62,11 @@ int doctor() {
   fmt::print("lvspec {} on {} {} ({}), {} CPUs, {}\n\n", LVSPEC_VERSION, name.sysname, name.release, name.machine,
              std::thread::hardware_concurrency(),
              geteuid() == 0 ? "root" : fmt::format("user {} (worlds are built in a user namespace)", geteuid()));
-  const std::string world = try_in_child(build_a_world);
+  const std::string world = trouble_of(build_a_world);
   const std::vector<Finding> findings = {
       check_programs(),
       {"worlds", true, world, "namespaces, veth and bridge can be made"},
-      {"bench", true, world.empty() ? try_in_child(build_a_bench) : "needs worlds",
+      {"bench", true, world.empty() ? trouble_of(build_a_bench) : "needs worlds",
        "the bundled director runs in a world and answers"},
       check_ipvs(),
   };

@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
       "lvspec"};
   app.set_version_flag("--version", "lvspec " LVSPEC_VERSION);
   app.require_subcommand(1);
-  app.footer("Examples:\n  lvspec doctor\n  lvspec list\n  lvspec run --out report\nEach command has its own --help.");
+  app.footer(
+      "Examples:\n  lvspec doctor\n  lvspec list\n  lvspec run --out report\nEach command has its own --help.");
   const Catalogue& catalogue = testing::catalogue();
   const std::map<std::string, Action> actions = {{"run", add_run_command(app, catalogue)},
                                                  {"list", add_list_command(app, catalogue)},

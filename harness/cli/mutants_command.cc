@@ -117,7 +117,8 @@ int mutants(const MutantsOptions& options, const Catalogue& catalogue) {
   int status = kConforms;
   for (const FaultRow& fault : matrix.faults) {
     if (!matrix.must_kills(fault.name, catalogue).empty()) continue;
-    fmt::print(stderr, "lvspec: the fault {} survives: no must-case notices that the director {}\n", fault.name, fault.text);
+    fmt::print(stderr, "lvspec: the fault {} survives: no must-case notices that the director {}\n", fault.name,
+               fault.text);
     status = kDeviates;
   }
   for (const CaseInfo& info : catalogue) {
@@ -133,7 +134,8 @@ int mutants(const MutantsOptions& options, const Catalogue& catalogue) {
 }  // namespace
 
 Action add_mutants_command(CLI::App& app, const Catalogue& catalogue) {
-  auto* command = app.add_subcommand("mutants", "run all cases on deliberately broken directors and print who noticed");
+  auto* command =
+      app.add_subcommand("mutants", "run all cases on deliberately broken directors and print who noticed");
   command->footer(
       "Each fault must be noticed by a must-case (K), and each must-case must notice a fault; else the status is 1.\n"
       "Example: lvspec mutants --json | jq '.faults[] | select(.must_kills < 2) | .name'");

@@ -19,7 +19,7 @@ struct Job {
 
 struct PoolOptions {
   int workers = 1;
-  std::string report_dir;  ///< evidence goes below it; empty: none is kept
+  std::string report_dir;     ///< evidence goes below it; empty: none is kept
   bool verdict_only = false;  ///< end each case at its first failure
   /// A case that takes longer hangs; protocol time does not count.
   std::chrono::seconds patience{60};

@@ -15,7 +15,9 @@
 #include "harness/cli/directors.h"
 #include "harness/cli/pool.h"
 #include "harness/cli/selection.h"
+#include "harness/cli/try_in_child.h"
 #include "harness/lab/lab.h"
+#include "harness/netns/namespace.h"
 #include "harness/report/text.h"
 #include "harness/report/write.h"
 
@@ -88,7 +90,8 @@ Status prepare_out(const std::string& dir) {
   if (dir.empty()) return {};
   for (std::size_t slash = dir.find('/', 1);; slash = dir.find('/', slash + 1)) {
     const std::string part = dir.substr(0, slash);
-    if (mkdir(part.c_str(), 0777) != 0 && errno != EEXIST) return system_error(fmt::format("--out {}: mkdir({})", dir, part));
+    if (mkdir(part.c_str(), 0777) != 0 && errno != EEXIST)
+      return system_error(fmt::format("--out {}: mkdir({})", dir, part));
     if (slash == std::string::npos) break;
   }
   if (access(dir.c_str(), W_OK) != 0) return system_error(fmt::format("--out {}", dir));
@@ -106,8 +109,11 @@ int run(RunOptions options, const Catalogue& catalogue) {
   if (!options.fault.empty()) {
     const auto faults = known_faults();
     if (!faults.ok()) return complain(faults.error());
-    const bool known = std::any_of(faults->begin(), faults->end(), [&](const auto& row) { return row.name == options.fault; });
-    if (!known) return complain(usage_error(fmt::format("--fault {}: there is no such fault; lvspec mutants --list shows all", options.fault)));
+    const bool known =
+        std::any_of(faults->begin(), faults->end(), [&](const auto& row) { return row.name == options.fault; });
+    if (!known)
+      return complain(usage_error(
+          fmt::format("--fault {}: there is no such fault; lvspec mutants --list shows all", options.fault)));
   }
   const auto selected = select(catalogue, options.selection);
   if (!selected.ok()) return complain(selected.error());
@@ -129,7 +135,12 @@ int run(RunOptions options, const Catalogue& catalogue) {
   run.selected = static_cast<int>(selected->size());
   run.catalogue = static_cast<int>(catalogue.size());
   run.environment = environment_of(lab);
-  for (const std::string& director : options.directors) run.directors.push_back({director, LVSPEC_VERSION, {}, {}});
+  for (const std::string& director : options.directors) {
+    const auto identity = identity_of(director);
+    if (!identity.ok()) return complain(identity.error());
+    run.directors.push_back({identity->name, identity->version, identity->capabilities, {}});
+  }
+  if (const Status able = try_in_child(become_able_to_create_namespaces); !able.ok()) return complain(able.error());
 
   PoolOptions pool;
   pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -144,7 +155,8 @@ int run(RunOptions options, const Catalogue& catalogue) {
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   for (const CaseResult& result : run.cases)
-    if (result.verdict == Verdict::kFail || result.verdict == Verdict::kXpass || result.verdict == Verdict::kHarnessError)
+    if (result.verdict == Verdict::kFail || result.verdict == Verdict::kXpass ||
+        result.verdict == Verdict::kHarnessError)
       fmt::print("{}\n", failure_text(result, options.out));
   if (!options.out.empty())
     if (const Status written = write_report(run, options.out); !written.ok()) return complain(written.error());
@@ -169,7 +181,8 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue) {
       ->check(CLI::IsMember({"auto", "host"}))
       ->capture_default_str();
   command->add_option("--suite", options->selection.suites, "only this suite; may be repeated");
-  command->add_option("--case", options->selection.globs, "only cases whose id fits this shell pattern; may be repeated");
+  command->add_option("--case", options->selection.globs,
+                      "only cases whose id fits this shell pattern; may be repeated");
   command->add_option("--level", options->selection.level, "must, should (must and should), or all")
       ->check(CLI::IsMember({"must", "should", "all"}))
       ->capture_default_str();
@@ -180,8 +193,10 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->add_option("--seed", options->selection.seed, "shuffle the order of the cases with this seed");
-  command->add_option("--out", options->out, "folder for results.json, junit.xml, summary.md, index.html and evidence/");
-  command->add_option("--fault", options->fault, "switch one deliberate fault of the bundled director on (see: lvspec mutants)");
+  command->add_option("--out", options->out,
+                      "folder for results.json, junit.xml, summary.md, index.html and evidence/");
+  command->add_option("--fault", options->fault,
+                      "switch one deliberate fault of the bundled director on (see: lvspec mutants)");
   return [options, &catalogue] { return run(*options, catalogue); };
 }
 

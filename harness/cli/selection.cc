@@ -70,7 +70,8 @@ Result<std::vector<CaseInfo>> select(const std::vector<CaseInfo>& catalogue, con
   }
   for (const std::string& suite : selection.suites)
     if (suites.count(suite) == 0)
-      return usage_error(fmt::format("--suite {}: there is no such suite; there are: {}", suite, fmt::join(suites, ", ")));
+      return usage_error(
+          fmt::format("--suite {}: there is no such suite; there are: {}", suite, fmt::join(suites, ", ")));
   for (const std::string& glob : selection.globs)
     if (glob.find_first_of("*?[") == std::string::npos && std::find(ids.begin(), ids.end(), glob) == ids.end())
       return usage_error(fmt::format("--case {}: there is no such case; the nearest are: {} (lvspec list shows all)",

@@ -56,7 +56,8 @@ TEST(Selection, ShardsPartTheCatalogue) {
   ASSERT_TRUE(read_shard("2/2", &second).ok());
   EXPECT_THAT(ids(select(catalogue(), first)), ElementsAre("pcc.one", "ppc.one"));
   EXPECT_THAT(ids(select(catalogue(), second)), ElementsAre("pcc.two", "ppc.two"));
-  for (const char* wrong : {"", "1", "0/2", "3/2", "1/2x", "a/b"}) EXPECT_FALSE(read_shard(wrong, &first).ok()) << wrong;
+  for (const char* wrong : {"", "1", "0/2", "3/2", "1/2x", "a/b"})
+    EXPECT_FALSE(read_shard(wrong, &first).ok()) << wrong;
 }
 
 TEST(Selection, TheDigestKnowsEachCaseAndLevel) {

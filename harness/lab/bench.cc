@@ -335,8 +335,7 @@ Answer BenchClient::udp(const IpAddress& vip, std::uint16_t port, std::uint16_t 
 
 Connection BenchClient::hold(const IpAddress& vip, std::uint16_t port, std::chrono::milliseconds patience) {
   const Client client(bench_->state_->world.client().netns);
-  Connection connection =
-      must(client.open({.client = {address_, 0}, .target = {vip, port}, .patience = patience}));
+  Connection connection = must(client.open({.client = {address_, 0}, .target = {vip, port}, .patience = patience}));
   bench_->note("hold open: " + text_of(connection.answer()));
   return connection;
 }
@@ -351,7 +350,8 @@ Answer BenchClient::syn(const IpAddress& vip, std::uint16_t port, std::uint16_t 
   RawProbe probe = must(RawProbe::open(world.client().netns));
   std::map<MacAddress, std::string> names;
   for (const Node& node : world.nodes()) names[node.port.mac] = node.name;
-  Answer answer = must(probe.syn({.client = {address_, from}, .target = {vip, port}}, world.director().port.mac, names));
+  Answer answer =
+      must(probe.syn({.client = {address_, from}, .target = {vip, port}}, world.director().port.mac, names));
   bench_->note("syn, then silence: " + text_of(answer));
   return answer;
 }

@@ -81,8 +81,9 @@ Result<Child> Child::start(const ChildCommand& command) {
     environment[variable.substr(0, equals)] = variable.substr(equals + 1);
   }
   std::error_code error;
-  bp::child child(bp::exe = program, bp::args = std::vector<std::string>(command.argv.begin() + 1, command.argv.end()),
-                  environment, PrepareChild(command.fds, output.get(), getpid()), error);
+  bp::child child(bp::exe = program,
+                  bp::args = std::vector<std::string>(command.argv.begin() + 1, command.argv.end()), environment,
+                  PrepareChild(command.fds, output.get(), getpid()), error);
   if (error) return Error{fmt::format("exec {}: {}", program, error.message())};
   const pid_t pid = child.id();
   child.detach();  // we wait by pidfd: Boost 1.74's timed wait takes SIGCHLD from the whole process

@@ -14,9 +14,9 @@ namespace lvspec {
 
 /// What to start. Everything the child is to have is said here; it inherits no other descriptor of ours.
 struct ChildCommand {
-  std::vector<std::string> argv;           ///< argv[0] is a path, or a name to look up in PATH
-  std::vector<std::pair<int, int>> fds;    ///< {our descriptor, its number in the child}
-  std::vector<std::string> environment;    ///< "NAME=value", added to ours
+  std::vector<std::string> argv;         ///< argv[0] is a path, or a name to look up in PATH
+  std::vector<std::pair<int, int>> fds;  ///< {our descriptor, its number in the child}
+  std::vector<std::string> environment;  ///< "NAME=value", added to ours
 };
 
 /// A process that we started (Boost.Process) and that cannot outlive us: it dies with the thread that started it, by

@@ -44,8 +44,9 @@ TEST(Child, HandsOverDescriptorsAndEnvironment) {
 }
 
 TEST(Child, OneThatIgnoresSigtermIsKilled) {
-  auto child = Child::start(
-      {.argv = {"sh", "-c", "trap '' TERM; echo ready; while :; do read x; done </dev/zero"}, .fds = {}, .environment = {}});
+  auto child = Child::start({.argv = {"sh", "-c", "trap '' TERM; echo ready; while :; do read x; done </dev/zero"},
+                             .fds = {},
+                             .environment = {}});
   ASSERT_TRUE(child.ok());
   while (child->output().empty()) ASSERT_TRUE(child->running());
   EXPECT_EQ(child->stop(50ms), "killed by SIGKILL");

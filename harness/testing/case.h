@@ -42,14 +42,14 @@ void guarded(const std::function<void()>& steps);
 ///               {.id = "pcc.same-client-all-ports", .claim = "...", .clauses = {"TPL-06"}}) {
 ///     ...steps...
 ///   }
-#define LVSPEC_CASE(fixture, name, ...)                                                                          \
-  class fixture##_##name##_Case final : public fixture {                                                         \
-    void TestBody() override {                                                                                   \
-      ::lvspec::testing::guarded([this] { steps(); });                                                           \
-    }                                                                                                            \
-    void steps();                                                                                                \
-  };                                                                                                             \
-  static const ::lvspec::testing::CaseRegistrar lvspec_case_##fixture##_##name(                                  \
-      #fixture, #name, ::lvspec::testing::CaseHeader __VA_ARGS__, __FILE__, __LINE__,                            \
-      []() -> ::lvspec::testing::DirectorTest* { return new fixture##_##name##_Case; });                         \
+#define LVSPEC_CASE(fixture, name, ...)                                                  \
+  class fixture##_##name##_Case final : public fixture {                                 \
+    void TestBody() override {                                                           \
+      ::lvspec::testing::guarded([this] { steps(); });                                   \
+    }                                                                                    \
+    void steps();                                                                        \
+  };                                                                                     \
+  static const ::lvspec::testing::CaseRegistrar lvspec_case_##fixture##_##name(          \
+      #fixture, #name, ::lvspec::testing::CaseHeader __VA_ARGS__, __FILE__, __LINE__,    \
+      []() -> ::lvspec::testing::DirectorTest* { return new fixture##_##name##_Case; }); \
   void fixture##_##name##_Case::steps()

@@ -81,10 +81,10 @@ inline void obeyed(const Status& status, const char* expression, const char* fil
 #define ASSERT_THAT(value, matcher) \
   ASSERT_PRED_FORMAT1((::lvspec::testing::Look((matcher), LVSPEC_THIS_FILE, __LINE__)), value)
 
-#define ASSERT_OK(order)                                                                   \
-  do {                                                                                     \
-    ::lvspec::testing::obeyed((order), #order, LVSPEC_THIS_FILE, __LINE__);                \
-    if (HasFatalFailure()) return;                                                         \
+#define ASSERT_OK(order)                                                    \
+  do {                                                                      \
+    ::lvspec::testing::obeyed((order), #order, LVSPEC_THIS_FILE, __LINE__); \
+    if (HasFatalFailure()) return;                                          \
   } while (false)
 
 /// The value of a step, or the end of the case: the world refused.

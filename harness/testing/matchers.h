@@ -19,7 +19,9 @@ namespace lvspec {
 inline void PrintTo(const Answer& answer, std::ostream* out) { *out << answer; }
 inline void PrintTo(const Entry& entry, std::ostream* out) { *out << entry; }
 inline void PrintTo(const ServerState& server, std::ostream* out) { *out << server; }
-inline void PrintTo(const Status& status, std::ostream* out) { *out << (status.ok() ? "ok" : status.error().message); }
+inline void PrintTo(const Status& status, std::ostream* out) {
+  *out << (status.ok() ? "ok" : status.error().message);
+}
 
 }  // namespace lvspec
 
@@ -69,7 +71,8 @@ MATCHER(HalfOpen, negation ? "is not half open" : "gets a SYN-ACK") { return arg
 MATCHER(Obeyed, negation ? "is refused" : "is obeyed") { return arg.ok(); }
 
 /// An order was refused, in words that match.
-MATCHER_P(RefusedSaying, words, "is refused, saying something that " + ::testing::DescribeMatcher<std::string>(words)) {
+MATCHER_P(RefusedSaying, words,
+          "is refused, saying something that " + ::testing::DescribeMatcher<std::string>(words)) {
   return !arg.ok() && ::testing::ExplainMatchResult(words, arg.error().message, result_listener);
 }
 

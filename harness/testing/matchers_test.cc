@@ -91,7 +91,8 @@ TEST(Matchers, OrdersAreObeyedOrRefusedInWords) {
 
 TEST(Matchers, SayInWordsWhatTheyWant) {
   std::ostringstream text;
-  const ::testing::Matcher<const Entry&> matcher = TemplateOf(EntryParts{.client = IpAddress::of("192.0.2.1"), .vport = 0});
+  const ::testing::Matcher<const Entry&> matcher =
+      TemplateOf(EntryParts{.client = IpAddress::of("192.0.2.1"), .vport = 0});
   matcher.DescribeTo(&text);
   EXPECT_EQ(text.str(), "is a template of client 192.0.2.1, virtual port 0");
   EXPECT_EQ(::testing::PrintToString(web_template()),

@@ -139,8 +139,8 @@ int work(const WorkerOptions& options) {
                                   [&](const CaseInfo& info) { return info.test == parts.at(0); });
     LVSPEC_CHECK(row != catalogue().end() && parts.size() == 3);
     CaseResult result;
-    const Result<DirectorFactory> factory = able.ok() ? options.director(parts[1], parts[2])
-                                                      : Result<DirectorFactory>(able.error());
+    const Result<DirectorFactory> factory =
+        able.ok() ? options.director(parts[1], parts[2]) : Result<DirectorFactory>(able.error());
     if (factory.ok()) {
       ground().director = *factory;
       result = run_case(*row, parts[1], *ear);

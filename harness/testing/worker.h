@@ -9,9 +9,9 @@
 namespace lvspec::testing {
 
 struct WorkerOptions {
-  int control_fd = 3;      ///< a connected stream socket: jobs in, results out, a line each
-  int cpu = -1;            ///< index among the CPUs we may use; -1: stay unbound
-  std::string report_dir;  ///< where evidence goes; empty: none is kept
+  int control_fd = 3;         ///< a connected stream socket: jobs in, results out, a line each
+  int cpu = -1;               ///< index among the CPUs we may use; -1: stay unbound
+  std::string report_dir;     ///< where evidence goes; empty: none is kept
   bool verdict_only = false;  ///< end each case at its first failure
   Lab lab;
   /// The director to use for a job.

@@ -77,7 +77,8 @@ LVSPEC_CASE(ExpiryWindow, ADayIsADay,
   ASSERT_THAT(first, Answered());
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(EntryParts{.vport = 80, .expires = 86400s})));
   bench.elapse(86399s);
-  EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(1), kVip, 80, first.server), ServedBy(first.server));
+  EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(1), kVip, 80, first.server),
+              ServedBy(first.server));
   bench.elapse(past(bench, 86400s));
   EXPECT_THAT(bench.templates(), IsEmpty());
 }
@@ -112,10 +113,11 @@ LVSPEC_CASE(ExpiryWindow, EachServiceHasItsOwn,
 
 // With UDP and direct routing the entry lives as long as the window, so the template ends a minute after it: p + 60k.
 // Source: ip_vs_conn.c, ip_vs_conn_expire(), expire_later.
-LVSPEC_CASE(ExpiryWindow, UdpWindowsEndWithTheirEntries,
-            {.id = "expiry.udp-window",
-             .claim = "A UDP client is kept for its window and as long as its datagrams' entries live, in steps of 60 s.",
-             .clauses = {"TPL-34", "CON-30", "REC-09"}}) {
+LVSPEC_CASE(
+    ExpiryWindow, UdpWindowsEndWithTheirEntries,
+    {.id = "expiry.udp-window",
+     .claim = "A UDP client is kept for its window and as long as its datagrams' entries live, in steps of 60 s.",
+     .clauses = {"TPL-34", "CON-30", "REC-09"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3, {.tcp = {}, .udp = {53}})));
   const VirtualService service = UdpService(kVip, 53).scheduler("rr").persistent(100s);
   ASSERT_OK(bench.add(service));
@@ -128,17 +130,19 @@ LVSPEC_CASE(ExpiryWindow, UdpWindowsEndWithTheirEntries,
   bench.elapse(42s + bench.granule(300s) + 5 * bench.granule(60s));
   EXPECT_THAT(bench.connections(), IsEmpty());
   EXPECT_THAT(bench.templates(), IsEmpty());
-  EXPECT_THAT(udp_while_quiescent(bench, service.id, bench.client(1), kVip, 53, first.server), ServedBy(Ne(first.server)));
+  EXPECT_THAT(udp_while_quiescent(bench, service.id, bench.client(1), kVip, 53, first.server),
+              ServedBy(Ne(first.server)));
 }
 
 // The floor: a finished DR connection lingers 120 s in FIN_WAIT and holds its template, so -p 10 means 130 s.
 // Source: ip_vs_conn.c, ip_vs_conn_expire(). Field: FR-01, FR-04.
-LVSPEC_CASE(ExpiryWindow, ShortWindowsLastLonger,
-            {.id = "expiry.short-windows-last-longer",
-             .claim = "With -p 10 a client is still kept at 125 s, because its finished connection holds the template, and "
-                      "is free at the next step of 60 s.",
-             .clauses = {"TPL-34", "TPL-36", "REC-06", "CON-20"},
-             .field_reports = {"FR-01", "FR-04"}}) {
+LVSPEC_CASE(
+    ExpiryWindow, ShortWindowsLastLonger,
+    {.id = "expiry.short-windows-last-longer",
+     .claim = "With -p 10 a client is still kept at 125 s, because its finished connection holds the template, and "
+              "is free at the next step of 60 s.",
+     .clauses = {"TPL-34", "TPL-36", "REC-06", "CON-20"},
+     .field_reports = {"FR-01", "FR-04"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(3).real_servers(3)));
   const VirtualService service = TcpService(kVip, 80).scheduler("rr").persistent(10s);
   ASSERT_OK(bench.add(service));
@@ -146,7 +150,8 @@ LVSPEC_CASE(ExpiryWindow, ShortWindowsLastLonger,
   const Answer second = bench.client(2).connect(kVip, 80);
   ASSERT_THAT(first, Answered());
   bench.elapse(125s);
-  EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(1), kVip, 80, first.server), ServedBy(first.server));
+  EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(1), kVip, 80, first.server),
+              ServedBy(first.server));
   bench.elapse(6s + bench.granule(10s) + 2 * bench.granule(60s));
   EXPECT_THAT(bench.templates(), Not(Contains(TemplateOf(EntryParts{.client = bench.client(2).cip()}))));
   EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(2), kVip, 80, second.server),
@@ -169,7 +174,8 @@ LVSPEC_CASE(ExpiryWindow, WhereTheFloorIs,
     while (!bench.templates().empty() && bench.elapsed() < 1000s) bench.elapse(1s);
     const auto kept = std::chrono::duration_cast<std::chrono::seconds>(bench.elapsed());
     EXPECT_THAT(kept, Ge(window));
-    text += (text.empty() ? "" : ", ") + std::to_string(window.count()) + " s -> " + std::to_string(kept.count()) + " s";
+    text +=
+        (text.empty() ? "" : ", ") + std::to_string(window.count()) + " s -> " + std::to_string(kept.count()) + " s";
   }
   measured("-p -> kept: " + text);
 }

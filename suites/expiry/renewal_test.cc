@@ -54,15 +54,16 @@ LVSPEC_CASE(ExpiryRenewal, TrafficDoesNotRenew,
   EXPECT_THAT(bench.connections(), ElementsAre(ConnectionOf(EntryParts{.state = "ESTABLISHED", .expires = 900s})));
 }
 
-// The 60 s trap. If the timer fires while a connection is open, the template stays for 60 s at a time, and 60 s is its
-// timeout from then on, also when a new connection renews it. Field: FR-01, FR-18.
-// Source: ip_vs_conn.c, ip_vs_conn_expire(), expire_later.
-LVSPEC_CASE(ExpiryRenewal, AnOpenConnectionTurnsTheWindowInto60Seconds,
-            {.id = "expiry.sixty-second-trap",
-             .claim = "A window that ends while a connection is open goes on in steps of 60 s, and new connections then "
-                      "renew it for 60 s only.",
-             .clauses = {"TPL-34", "TPL-35", "REC-04"},
-             .field_reports = {"FR-01", "FR-18"}}) {
+// The 60 s trap. If the timer fires while a connection is open, the template stays for 60 s at a time, and 60 s is
+// its timeout from then on, also when a new connection renews it. Field: FR-01, FR-18. Source: ip_vs_conn.c,
+// ip_vs_conn_expire(), expire_later.
+LVSPEC_CASE(
+    ExpiryRenewal, AnOpenConnectionTurnsTheWindowInto60Seconds,
+    {.id = "expiry.sixty-second-trap",
+     .claim = "A window that ends while a connection is open goes on in steps of 60 s, and new connections then "
+              "renew it for 60 s only.",
+     .clauses = {"TPL-34", "TPL-35", "REC-04"},
+     .field_reports = {"FR-01", "FR-18"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   Connection held = bench.client(1).hold(kVip, 80);
@@ -96,11 +97,13 @@ LVSPEC_CASE(ExpiryRenewal, AnOpenConnectionKeepsItsClient,
 
 // -E changes the window of templates made from then on; those that exist keep theirs, also when renewed.
 // Source: ip_vs_ctl.c, ip_vs_edit_service(). Field: FR-08, FR-09.
-LVSPEC_CASE(ExpiryRenewal, AnEditedWindowIsForNewTemplates,
-            {.id = "expiry.edited-window-for-new-templates",
-             .claim = "After -p is edited new clients get the new window; old ones keep the old one, even when they renew it.",
-             .clauses = {"EDT-02", "TPL-32", "REC-07"},
-             .field_reports = {"FR-08", "FR-09"}}) {
+LVSPEC_CASE(
+    ExpiryRenewal, AnEditedWindowIsForNewTemplates,
+    {.id = "expiry.edited-window-for-new-templates",
+     .claim =
+         "After -p is edited new clients get the new window; old ones keep the old one, even when they renew it.",
+     .clauses = {"EDT-02", "TPL-32", "REC-07"},
+     .field_reports = {"FR-08", "FR-09"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr").persistent(150s)));
   const Answer first = bench.client(1).connect(kVip, 80);
@@ -110,16 +113,19 @@ LVSPEC_CASE(ExpiryRenewal, AnEditedWindowIsForNewTemplates,
   bench.elapse(50s);
   EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy(first.server));
   EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(first.server)));
-  EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(of(bench.client(1), 150s)), TemplateOf(of(bench.client(2), 300s))));
+  EXPECT_THAT(bench.templates(),
+              ElementsAre(TemplateOf(of(bench.client(1), 150s)), TemplateOf(of(bench.client(2), 300s))));
 }
 
 // Persistence taken away and given back: templates are not consulted in between, and honoured again after.
 // Source: ip_vs_core.c, ip_vs_schedule(). Field: FR-10, FR-22.
-LVSPEC_CASE(ExpiryRenewal, PersistenceOffAndOnAgain,
-            {.id = "expiry.persistence-off-and-on",
-             .claim = "With persistence edited away a client rotates at once; given back in time, its old server has it again.",
-             .clauses = {"EDT-03", "EDT-04"},
-             .field_reports = {"FR-10", "FR-22"}}) {
+LVSPEC_CASE(
+    ExpiryRenewal, PersistenceOffAndOnAgain,
+    {.id = "expiry.persistence-off-and-on",
+     .claim =
+         "With persistence edited away a client rotates at once; given back in time, its old server has it again.",
+     .clauses = {"EDT-03", "EDT-04"},
+     .field_reports = {"FR-10", "FR-22"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(service_));
   const Answer first = bench.client(1).connect(kVip, 80);
@@ -134,11 +140,12 @@ LVSPEC_CASE(ExpiryRenewal, PersistenceOffAndOnAgain,
 }
 
 // However a connection ends, the memory of the client does not. Field: FR-21.
-LVSPEC_CASE(ExpiryRenewal, EveryKindOfCloseLeavesTheTemplate,
-            {.id = "expiry.any-close-leaves-the-template",
-             .claim = "Closed by the client, by the server or by a reset: at half the window the client is still known.",
-             .clauses = {"TPL-33", "CON-24", "CON-25"},
-             .field_reports = {"FR-21"}}) {
+LVSPEC_CASE(
+    ExpiryRenewal, EveryKindOfCloseLeavesTheTemplate,
+    {.id = "expiry.any-close-leaves-the-template",
+     .claim = "Closed by the client, by the server or by a reset: at half the window the client is still known.",
+     .clauses = {"TPL-33", "CON-24", "CON-25"},
+     .field_reports = {"FR-21"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(3).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   const Close shapes[] = {Close::kClientFirst, Close::kServerFirst, Close::kReset};
@@ -155,11 +162,13 @@ LVSPEC_CASE(ExpiryRenewal, EveryKindOfCloseLeavesTheTemplate,
 
 // A port used again meets its old entry: same server, not counted, and nothing is renewed.
 // Source: ip_vs_core.c, is_new_conn_expected(). Field: FR-81.
-LVSPEC_CASE(ExpiryRenewal, APortUsedAgainDoesNotRenew,
-            {.id = "expiry.reused-port-does-not-renew",
-             .claim = "A new connection from the same port while the old entry exists goes to the same server and renews nothing.",
-             .clauses = {"CON-42", "TPL-31", "REC-08"},
-             .field_reports = {"FR-81", "FR-82"}}) {
+LVSPEC_CASE(
+    ExpiryRenewal, APortUsedAgainDoesNotRenew,
+    {.id = "expiry.reused-port-does-not-renew",
+     .claim =
+         "A new connection from the same port while the old entry exists goes to the same server and renews nothing.",
+     .clauses = {"CON-42", "TPL-31", "REC-08"},
+     .field_reports = {"FR-81", "FR-82"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(service_));
   const Answer first = bench.client(1).connect(kVip, 80, Close::kReset, 40000);
@@ -175,19 +184,21 @@ LVSPEC_CASE(ExpiryRenewal, APortUsedAgainDoesNotRenew,
 
 // A SYN that nobody ever completes pins its sender for the whole window. Field: FR-67.
 // Source: ip_vs_core.c, ip_vs_sched_persist() runs at the SYN.
-LVSPEC_CASE(ExpiryRenewal, ALoneSynPinsForTheWholeWindow,
-            {.id = "expiry.lone-syn-pins",
-             .claim = "One unanswered SYN makes a template that lives its whole window; its connection entry lives 60 s.",
-             .clauses = {"TPL-43", "CON-20", "CON-71"},
-             .field_reports = {"FR-67", "FR-70"}}) {
+LVSPEC_CASE(
+    ExpiryRenewal, ALoneSynPinsForTheWholeWindow,
+    {.id = "expiry.lone-syn-pins",
+     .claim = "One unanswered SYN makes a template that lives its whole window; its connection entry lives 60 s.",
+     .clauses = {"TPL-43", "CON-20", "CON-71"},
+     .field_reports = {"FR-67", "FR-70"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(service_));
   BenchClient mute = bench.mute_client(1);
   const Answer first = mute.syn(kVip, 80);
   ASSERT_THAT(first, HalfOpen());
-  EXPECT_THAT(bench.connections(), ElementsAre(ConnectionOf(EntryParts{
-                                       .client = mute.cip(), .state = "SYN_RECV", .expires = 60s})));
-  EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(EntryParts{.client = mute.cip(), .state = "NONE", .expires = 300s})));
+  EXPECT_THAT(bench.connections(),
+              ElementsAre(ConnectionOf(EntryParts{.client = mute.cip(), .state = "SYN_RECV", .expires = 60s})));
+  EXPECT_THAT(bench.templates(),
+              ElementsAre(TemplateOf(EntryParts{.client = mute.cip(), .state = "NONE", .expires = 300s})));
   EXPECT_THAT(bench.server(service_.id, first.server).active, Eq(1U));
   bench.elapse(past(bench, 60s));
   EXPECT_THAT(bench.connections(), IsEmpty());
@@ -218,7 +229,8 @@ LVSPEC_CASE(ExpiryRenewal, OnePacketDatagramsRenew,
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(of(bench.client(1), 60s))));
   bench.elapse(past(bench, 60s));
   EXPECT_THAT(bench.templates(), IsEmpty());
-  EXPECT_THAT(udp_while_quiescent(bench, service.id, bench.client(1), kVip, 53, first.server), ServedBy(Ne(first.server)));
+  EXPECT_THAT(udp_while_quiescent(bench, service.id, bench.client(1), kVip, 53, first.server),
+              ServedBy(Ne(first.server)));
 }
 
 }  // namespace

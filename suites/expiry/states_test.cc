@@ -16,11 +16,12 @@ class ExpiryStates : public testing::DirectorTest {
 };
 
 // Direct routing shows the director the client's half alone. Source: ip_vs_proto_tcp.c, tcp_states, IN-ONLY.
-LVSPEC_CASE(ExpiryStates, TheLifeOfAConnection,
-            {.id = "expiry.life-of-a-connection",
-             .claim = "In direct routing a connection is ESTABLISHED for 900 s after its last packet and FIN_WAIT for 120 s.",
-             .clauses = {"CON-03", "CON-20", "CON-21", "CON-24", "CON-70"},
-             .field_reports = {"FR-118"}}) {
+LVSPEC_CASE(
+    ExpiryStates, TheLifeOfAConnection,
+    {.id = "expiry.life-of-a-connection",
+     .claim = "In direct routing a connection is ESTABLISHED for 900 s after its last packet and FIN_WAIT for 120 s.",
+     .clauses = {"CON-03", "CON-20", "CON-21", "CON-24", "CON-70"},
+     .field_reports = {"FR-118"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(service_));
   Connection held = bench.client(1).hold(kVip, 80);
@@ -54,8 +55,8 @@ LVSPEC_CASE(ExpiryStates, AResetEndsSoon,
   EXPECT_THAT(bench.connections(), IsEmpty());
 }
 
-// Idle for longer than 900 s the entry is gone, and a segment in mid-stream schedules nothing: the director's own stack
-// answers it with a RST. Source: ip_vs_proto_tcp.c, tcp_conn_schedule().
+// Idle for longer than 900 s the entry is gone, and a segment in mid-stream schedules nothing: the director's own
+// stack answers it with a RST. Source: ip_vs_proto_tcp.c, tcp_conn_schedule().
 LVSPEC_CASE(ExpiryStates, AnIdleConnectionIsForgottenAfter900Seconds,
             {.id = "expiry.idle-connection-is-forgotten",
              .claim = "A connection idle for 899 s goes on; one idle for more than 900 s is reset.",

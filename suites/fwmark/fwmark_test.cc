@@ -7,8 +7,8 @@ namespace {
 
 class FwmarkPersistence : public testing::DirectorTest {
  protected:
-  static MarkRule mark(std::uint32_t value, std::uint16_t first, std::uint16_t last, Protocol protocol = Protocol::kTcp,
-                       const IpAddress& vip = kVip) {
+  static MarkRule mark(std::uint32_t value, std::uint16_t first, std::uint16_t last,
+                       Protocol protocol = Protocol::kTcp, const IpAddress& vip = kVip) {
     MarkRule rule;
     rule.family = vip.family();
     rule.protocol = protocol;
@@ -71,16 +71,18 @@ LVSPEC_CASE(FwmarkPersistence, TheTemplateShowsTheMark,
                                                                    .server = bench.rip_of(first.server),
                                                                    .sport = 0,
                                                                    .expires = 300s})));
-  EXPECT_THAT(bench.connections(), ElementsAre(ConnectionOf(EntryParts{
-                                       .protocol = "TCP", .vip = kVip, .vport = 80, .server = bench.rip_of(first.server)})));
+  EXPECT_THAT(bench.connections(),
+              ElementsAre(ConnectionOf(
+                  EntryParts{.protocol = "TCP", .vip = kVip, .vport = 80, .server = bench.rip_of(first.server)})));
 }
 
 // TCP and UDP under one mark are one choice. Source: ip_vs_core.c, ip_vs_sched_persist().
-LVSPEC_CASE(FwmarkPersistence, ProtocolsShareTheTemplate,
-            {.id = "fwmark.protocols-share-the-template",
-             .claim = "TCP and UDP under one mark share one template: a client's web and DNS traffic meet one server.",
-             .clauses = {"TPL-07", "FWM-08"},
-             .field_reports = {"FR-51"}}) {
+LVSPEC_CASE(
+    FwmarkPersistence, ProtocolsShareTheTemplate,
+    {.id = "fwmark.protocols-share-the-template",
+     .claim = "TCP and UDP under one mark share one template: a client's web and DNS traffic meet one server.",
+     .clauses = {"TPL-07", "FWM-08"},
+     .field_reports = {"FR-51"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(4).real_servers(3, {.tcp = {80}, .udp = {53}})));
   ASSERT_OK(bench.set_marks({mark(8, 80), mark(8, 53, 53, Protocol::kUdp)}));
   ASSERT_OK(bench.add(MarkService(8).scheduler("rr").persistent(300s)));
@@ -116,10 +118,16 @@ LVSPEC_CASE(FwmarkPersistence, MarksAreApart,
              .field_reports = {"FR-59", "FR-117"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(3).real_servers(4, {.tcp = {80, 443}})));
   ASSERT_OK(bench.set_marks({mark(8, 80), mark(9, 443)}));
-  ASSERT_OK(bench.add(
-      MarkService(8).scheduler("rr").persistent(300s).server(bench.rip(1), {.port = 0}).server(bench.rip(2), {.port = 0})));
-  ASSERT_OK(bench.add(
-      MarkService(9).scheduler("rr").persistent(300s).server(bench.rip(3), {.port = 0}).server(bench.rip(4), {.port = 0})));
+  ASSERT_OK(bench.add(MarkService(8)
+                          .scheduler("rr")
+                          .persistent(300s)
+                          .server(bench.rip(1), {.port = 0})
+                          .server(bench.rip(2), {.port = 0})));
+  ASSERT_OK(bench.add(MarkService(9)
+                          .scheduler("rr")
+                          .persistent(300s)
+                          .server(bench.rip(3), {.port = 0})
+                          .server(bench.rip(4), {.port = 0})));
   EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy("real2"));
   EXPECT_THAT(bench.client(1).connect(kVip, 443), ServedBy("real4"));
   EXPECT_THAT(bench.client(2).connect(kVip, 443), ServedBy("real3"));
@@ -146,12 +154,13 @@ LVSPEC_CASE(FwmarkPersistence, UnmarkedPacketsAreNotBalanced,
 
 // The mark is looked up before address and port; without a service for it the address counts.
 // Source: ip_vs_ctl.c, ip_vs_service_find().
-LVSPEC_CASE(FwmarkPersistence, TheMarkWinsOverTheAddress,
-            {.id = "fwmark.mark-wins-over-address",
-             .claim = "Marked packets use the mark's service even if one for their address and port exists, and that one "
-                      "once the mark's is gone.",
-             .clauses = {"SVC-04", "SVC-05"},
-             .field_reports = {"FR-117"}}) {
+LVSPEC_CASE(
+    FwmarkPersistence, TheMarkWinsOverTheAddress,
+    {.id = "fwmark.mark-wins-over-address",
+     .claim = "Marked packets use the mark's service even if one for their address and port exists, and that one "
+              "once the mark's is gone.",
+     .clauses = {"SVC-04", "SVC-05"},
+     .field_reports = {"FR-117"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(3).real_servers(2)));
   ASSERT_OK(bench.set_marks({mark(8, 80)}));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr").persistent(300s).server(bench.rip(1))));
@@ -162,13 +171,14 @@ LVSPEC_CASE(FwmarkPersistence, TheMarkWinsOverTheAddress,
 }
 
 // What IPVS has no words for, a range of ports, a rule has. Field: FR-51.
-LVSPEC_CASE(FwmarkPersistence, ARangeOfPortsSticksTogether,
-            {.id = "fwmark.port-range-sticks-together",
-             .claim = "A marked range of ports is one service to its very ends, and the ports beside it are not in it.",
-             .clauses = {"SVC-06", "TPL-07"},
-             .field_reports = {"FR-51"}}) {
-  ASSERT_OK_AND_ASSIGN(
-      Bench bench, build(BenchPlan().clients(3).real_servers(3, {.tcp = {9999, 10000, 10042, 10100, 10101}})));
+LVSPEC_CASE(
+    FwmarkPersistence, ARangeOfPortsSticksTogether,
+    {.id = "fwmark.port-range-sticks-together",
+     .claim = "A marked range of ports is one service to its very ends, and the ports beside it are not in it.",
+     .clauses = {"SVC-06", "TPL-07"},
+     .field_reports = {"FR-51"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench,
+                       build(BenchPlan().clients(3).real_servers(3, {.tcp = {9999, 10000, 10042, 10100, 10101}})));
   ASSERT_OK(bench.set_marks({mark(8, 10000, 10100)}));
   ASSERT_OK(bench.add(MarkService(8).scheduler("rr").persistent(300s)));
   std::set<std::string> used;
@@ -193,8 +203,11 @@ LVSPEC_CASE(FwmarkPersistence, FamiliesAreApart,
              .field_reports = {"FR-56"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(4)));
   ASSERT_OK(bench.set_marks({mark(8, 80), mark(8, 80, 80, Protocol::kTcp, kVip6)}));
-  ASSERT_OK(bench.add(
-      MarkService(8).scheduler("rr").persistent(300s).server(bench.rip(1), {.port = 0}).server(bench.rip(2), {.port = 0})));
+  ASSERT_OK(bench.add(MarkService(8)
+                          .scheduler("rr")
+                          .persistent(300s)
+                          .server(bench.rip(1), {.port = 0})
+                          .server(bench.rip(2), {.port = 0})));
   EXPECT_THAT(bench.client(1, AF_INET6).connect(kVip6, 80), Refused());
   ASSERT_OK(bench.add(MarkService(8, AF_INET6)
                           .scheduler("rr")

@@ -33,12 +33,13 @@ LVSPEC_CASE(PpcServerGone, WeightZeroKeepsItsClients,
 
 // expire_quiescent_template=1 is the way to drain: the next visit is scheduled anew. The old template is renamed, not
 // deleted, and shows as port 65535. Source: ip_vs_conn.c, ip_vs_check_template(). Field: FR-62, FR-78.
-LVSPEC_CASE(PpcServerGone, QuiescentTemplatesExpireIfAsked,
-            {.id = "ppc.weight-zero-releases-clients-if-asked",
-             .claim = "With expire_quiescent_template=1 a client of a weight-0 server moves at its next connection and "
-                      "stays where it went.",
-             .clauses = {"VAL-01", "VAL-04", "VAL-05", "VAL-07", "CTL-11"},
-             .field_reports = {"FR-61", "FR-62", "FR-69", "FR-78"}}) {
+LVSPEC_CASE(
+    PpcServerGone, QuiescentTemplatesExpireIfAsked,
+    {.id = "ppc.weight-zero-releases-clients-if-asked",
+     .claim = "With expire_quiescent_template=1 a client of a weight-0 server moves at its next connection and "
+              "stays where it went.",
+     .clauses = {"VAL-01", "VAL-04", "VAL-05", "VAL-07", "CTL-11"},
+     .field_reports = {"FR-61", "FR-62", "FR-69", "FR-78"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   ASSERT_OK(bench.set_sysctl("expire_quiescent_template", 1));
@@ -56,10 +57,11 @@ LVSPEC_CASE(PpcServerGone, QuiescentTemplatesExpireIfAsked,
 }
 
 // Rejection is lazy: back to its weight before the client returned, nothing has happened.
-LVSPEC_CASE(PpcServerGone, QuiescenceThatNobodySawLeavesNoTrace,
-            {.id = "ppc.weight-zero-and-back-unseen",
-             .claim = "A weight set to 0 and back while the client was away leaves its template intact, whatever the sysctl.",
-             .clauses = {"VAL-06"}}) {
+LVSPEC_CASE(
+    PpcServerGone, QuiescenceThatNobodySawLeavesNoTrace,
+    {.id = "ppc.weight-zero-and-back-unseen",
+     .claim = "A weight set to 0 and back while the client was away leaves its template intact, whatever the sysctl.",
+     .clauses = {"VAL-06"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(service_));
   ASSERT_OK(bench.set_sysctl("expire_quiescent_template", 1));
@@ -74,11 +76,12 @@ LVSPEC_CASE(PpcServerGone, QuiescenceThatNobodySawLeavesNoTrace,
 
 // A removed server is unavailable at once: the template is rejected, the client gets another server and stays there.
 // Source: ip_vs_conn.c, ip_vs_check_template(). Field: FR-64, FR-78.
-LVSPEC_CASE(PpcServerGone, ClientsOfARemovedServerMoveOnce,
-            {.id = "ppc.removed-server-moves-clients-once",
-             .claim = "When its server is removed a client gets another one at its next connection, and keeps that one.",
-             .clauses = {"VAL-01", "VAL-04", "VAL-05", "DST-01"},
-             .field_reports = {"FR-63", "FR-64", "FR-78"}}) {
+LVSPEC_CASE(
+    PpcServerGone, ClientsOfARemovedServerMoveOnce,
+    {.id = "ppc.removed-server-moves-clients-once",
+     .claim = "When its server is removed a client gets another one at its next connection, and keeps that one.",
+     .clauses = {"VAL-01", "VAL-04", "VAL-05", "DST-01"},
+     .field_reports = {"FR-63", "FR-64", "FR-78"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   const Answer first = bench.client(1).connect(kVip, 80);
@@ -89,9 +92,9 @@ LVSPEC_CASE(PpcServerGone, ClientsOfARemovedServerMoveOnce,
   ASSERT_THAT(second, ServedBy(Ne(first.server)));
   EXPECT_THAT(bench.client(1).connect_times(6, kVip, 80), Each(ServedBy(second.server)));
   EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(first.server)));  // alive after
-  EXPECT_THAT(bench.templates(), Contains(TemplateOf(EntryParts{.client = bench.client(1).cip(),
-                                                                .vport = 80,
-                                                                .server = bench.rip_of(second.server)})));
+  EXPECT_THAT(bench.templates(),
+              Contains(TemplateOf(
+                  EntryParts{.client = bench.client(1).cip(), .vport = 80, .server = bench.rip_of(second.server)})));
 }
 
 // The running connections of a removed server hang: by default its packets are dropped without a word.
@@ -151,11 +154,13 @@ LVSPEC_CASE(PpcServerGone, RemovedAndBackUnseenIsAsIfNothingHappened,
 
 // `ipvsadm -C` flushes neither connections nor templates; the same services set up again find them.
 // Source: ip_vs_ctl.c, __ip_vs_del_service(). Field: FR-90.
-LVSPEC_CASE(PpcServerGone, ClearAndReloadKeepEverybody,
-            {.id = "ppc.clear-and-reload-keep-clients",
-             .claim = "Clearing all services and setting them up again keeps every client on its server, with its old window.",
-             .clauses = {"EDT-10", "EDT-11", "TPL-52"},
-             .field_reports = {"FR-90"}}) {
+LVSPEC_CASE(
+    PpcServerGone, ClearAndReloadKeepEverybody,
+    {.id = "ppc.clear-and-reload-keep-clients",
+     .claim =
+         "Clearing all services and setting them up again keeps every client on its server, with its old window.",
+     .clauses = {"EDT-10", "EDT-11", "TPL-52"},
+     .field_reports = {"FR-90"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(6).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   std::vector<Answer> first;
@@ -172,11 +177,12 @@ LVSPEC_CASE(PpcServerGone, ClearAndReloadKeepEverybody,
 }
 
 // Nobody left: the client is told at once, by ICMP; no template is made. Source: ip_vs_core.c, ip_vs_leave().
-LVSPEC_CASE(PpcServerGone, WithoutAnyServerNewClientsAreRefused,
-            {.id = "ppc.no-server-left-refuses",
-             .claim = "With every server at weight 0 a new client is refused at once, and no template is made for it.",
-             .clauses = {"SVC-21", "TPL-02"},
-             .field_reports = {"FR-80"}}) {
+LVSPEC_CASE(
+    PpcServerGone, WithoutAnyServerNewClientsAreRefused,
+    {.id = "ppc.no-server-left-refuses",
+     .claim = "With every server at weight 0 a new client is refused at once, and no template is made for it.",
+     .clauses = {"SVC-21", "TPL-02"},
+     .field_reports = {"FR-80"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(2)));
   ASSERT_OK(bench.add(service_));
   const Answer first = bench.client(1).connect(kVip, 80);
@@ -189,11 +195,12 @@ LVSPEC_CASE(PpcServerGone, WithoutAnyServerNewClientsAreRefused,
 }
 
 // A dead real server is nobody's business but its clients': IPVS has no health checks. Field: FR-65.
-LVSPEC_CASE(PpcServerGone, ADeadServerKeepsItsClients,
-            {.id = "ppc.dead-server-keeps-clients",
-             .claim = "When a server's process dies its clients keep being sent there, and are served again when it is back.",
-             .clauses = {"FWD-09", "FWD-10", "VAL-02"},
-             .field_reports = {"FR-65", "FR-70"}}) {
+LVSPEC_CASE(
+    PpcServerGone, ADeadServerKeepsItsClients,
+    {.id = "ppc.dead-server-keeps-clients",
+     .claim = "When a server's process dies its clients keep being sent there, and are served again when it is back.",
+     .clauses = {"FWD-09", "FWD-10", "VAL-02"},
+     .field_reports = {"FR-65", "FR-70"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   const Answer first = bench.client(1).connect(kVip, 80);
@@ -213,11 +220,8 @@ LVSPEC_CASE(PpcServerGone, AFullServerKeepsItsClients,
              .clauses = {"DST-20", "DST-21", "DST-22", "VAL-02"},
              .field_reports = {"FR-119"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(6).real_servers(2)));
-  VirtualService limited = TcpService(kVip, 80)
-                               .scheduler("rr")
-                               .persistent(300s)
-                               .server(bench.rip(1))
-                               .server(bench.rip(2), {.upper = 2});
+  VirtualService limited =
+      TcpService(kVip, 80).scheduler("rr").persistent(300s).server(bench.rip(1)).server(bench.rip(2), {.upper = 2});
   ASSERT_OK(bench.add(limited));
   ASSERT_THAT(bench.client(1).connect(kVip, 80), ServedBy("real2"));
   EXPECT_THAT(bench.client(1).connect_times(4, kVip, 80), Each(ServedBy("real2")));

@@ -8,11 +8,12 @@ namespace {
 class PpcMask : public testing::DirectorTest {};
 
 // Source: ip_vs_core.c, ip_vs_sched_persist(): the client's address is masked before the key is built.
-LVSPEC_CASE(PpcMask, ClientsOfOneNetworkShareATemplate,
-            {.id = "ppc.mask-groups-a-network",
-             .claim = "With -M 255.255.255.128 the clients of one /25 share one server; those of the next go on their own.",
-             .clauses = {"TPL-10", "TPL-12"},
-             .field_reports = {"FR-38"}}) {
+LVSPEC_CASE(
+    PpcMask, ClientsOfOneNetworkShareATemplate,
+    {.id = "ppc.mask-groups-a-network",
+     .claim = "With -M 255.255.255.128 the clients of one /25 share one server; those of the next go on their own.",
+     .clauses = {"TPL-10", "TPL-12"},
+     .field_reports = {"FR-38"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr").persistent(300s).mask("255.255.255.128")));
 
@@ -60,7 +61,8 @@ LVSPEC_CASE(PpcMask, NeighboursAreIndependentByDefault,
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr").persistent(300s)));
   std::vector<Answer> answers;
   for (int i = 1; i <= 9; ++i) answers.push_back(bench.client(i).connect(kVip, 80));
-  EXPECT_THAT(names(answers), ElementsAre("real3", "real2", "real1", "real3", "real2", "real1", "real3", "real2", "real1"));
+  EXPECT_THAT(names(answers),
+              ElementsAre("real3", "real2", "real1", "real3", "real2", "real1", "real3", "real2", "real1"));
   EXPECT_THAT(bench.templates(), SizeIs(9));
 }
 
@@ -83,10 +85,11 @@ LVSPEC_CASE(PpcMask, AnyBitPatternIsAMask,
 
 // The key is built with the mask of now: a template of another mask is not found, and found again when the mask is
 // back. Source: ip_vs_core.c, ip_vs_sched_persist().
-LVSPEC_CASE(PpcMask, EditingTheMaskHidesOldTemplates,
-            {.id = "ppc.mask-edit-hides-templates",
-             .claim = "After -M is edited the templates of the old mask wait unseen, and serve again when it is edited back.",
-             .clauses = {"TPL-16", "EDT-05"}}) {
+LVSPEC_CASE(
+    PpcMask, EditingTheMaskHidesOldTemplates,
+    {.id = "ppc.mask-edit-hides-templates",
+     .claim = "After -M is edited the templates of the old mask wait unseen, and serve again when it is edited back.",
+     .clauses = {"TPL-16", "EDT-05"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   const VirtualService by_address = TcpService(kVip, 80).scheduler("rr").persistent(300s);
   ASSERT_OK(bench.add(by_address));

@@ -21,11 +21,11 @@ LVSPEC_CASE(PpcPersistence, SameClientSameServer,
   const Answer first = bench.client(1).connect(kVip, 80);
   ASSERT_THAT(first, Answered());
   EXPECT_THAT(bench.client(1).connect_times(8, kVip, 80), Each(ServedBy(first.server)));
-  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(first.server)));  // rr still rotates
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(first.server)));     // rr still rotates
   EXPECT_THAT(bench.client(1).connect_times(3, kVip, 81), SpreadOverAtLeast(3));  // without -p it is not kept
-  EXPECT_THAT(bench.templates(), Contains(TemplateOf(EntryParts{.client = bench.client(1).cip(),
-                                                                .vport = 80,
-                                                                .server = bench.rip_of(first.server)})));
+  EXPECT_THAT(bench.templates(),
+              Contains(TemplateOf(
+                  EntryParts{.client = bench.client(1).cip(), .vport = 80, .server = bench.rip_of(first.server)})));
 }
 
 // The same through HTTP, as a browser or curl would: each request on a connection of its own.
@@ -45,11 +45,12 @@ LVSPEC_CASE(PpcPersistence, HttpRequestsStick,
 
 // The negative control of every case here: without -p there is no memory, and rr shows each server in turn, the last
 // added first. Source: ip_vs_rr.c; ip_vs_ctl.c, __ip_vs_update_dest() links at the head.
-LVSPEC_CASE(PpcPersistence, WithoutPersistenceClientsRotate,
-            {.id = "ppc.without-persistence-rotates",
-             .claim = "Without persistence, round robin sends one client to all servers in turn, the last added first.",
-             .clauses = {"SCH-11", "DST-05"},
-             .field_reports = {"FR-26", "FR-33"}}) {
+LVSPEC_CASE(
+    PpcPersistence, WithoutPersistenceClientsRotate,
+    {.id = "ppc.without-persistence-rotates",
+     .claim = "Without persistence, round robin sends one client to all servers in turn, the last added first.",
+     .clauses = {"SCH-11", "DST-05"},
+     .field_reports = {"FR-26", "FR-33"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr")));
 
@@ -73,18 +74,18 @@ LVSPEC_CASE(PpcPersistence, NewClientsFollowTheWeights,
                           .server(bench.rip(3), {.weight = 3})));
   std::vector<Answer> first;
   for (int i = 1; i <= 8; ++i) first.push_back(bench.client(i).connect(kVip, 80));
-  EXPECT_THAT(names(first),
-              ElementsAre("real3", "real2", "real1", "real3", "real3", "real2", "real3", "real2"));
+  EXPECT_THAT(names(first), ElementsAre("real3", "real2", "real1", "real3", "real3", "real2", "real3", "real2"));
   for (int i = 1; i <= 8; ++i)
     EXPECT_THAT(bench.client(i).connect(kVip, 80), ServedBy(first[static_cast<std::size_t>(i) - 1].server));
 }
 
 // Least connection counts what is there, whatever the weights are; a weight of 0 alone takes a server out.
 // Source: ip_vs_lc.c.
-LVSPEC_CASE(PpcPersistence, LeastConnectionIgnoresWeights,
-            {.id = "ppc.newcomers-follow-lc",
-             .claim = "Least connection gives newcomers to the server with the fewest connections, whatever its weight.",
-             .clauses = {"SCH-30", "SCH-02"}}) {
+LVSPEC_CASE(
+    PpcPersistence, LeastConnectionIgnoresWeights,
+    {.id = "ppc.newcomers-follow-lc",
+     .claim = "Least connection gives newcomers to the server with the fewest connections, whatever its weight.",
+     .clauses = {"SCH-30", "SCH-02"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(6).real_servers(3)));
   ASSERT_OK(bench.add(TcpService(kVip, 80)
                           .scheduler("lc")
@@ -119,12 +120,13 @@ LVSPEC_CASE(PpcPersistence, EachPortSticksOnItsOwn,
 // How the template looks: client port 0, the service's port, the server's; NONE until a handshake completes, then
 // ASSURED; it counts in PersistConn and nowhere else.
 // Source: ip_vs_conn.c, ip_vs_conn_seq_show(), ip_vs_bind_dest().
-LVSPEC_CASE(PpcPersistence, TheTemplateIsListed,
-            {.id = "ppc.template-is-listed",
-             .claim = "The tables show the template with client port 0, the service's port and its whole timeout, and "
-                      "count it in PersistConn only.",
-             .clauses = {"TPL-12", "TPL-13", "TPL-14", "TPL-30", "TPL-40", "CON-70", "CON-72"},
-             .field_reports = {"FR-27"}}) {
+LVSPEC_CASE(
+    PpcPersistence, TheTemplateIsListed,
+    {.id = "ppc.template-is-listed",
+     .claim = "The tables show the template with client port 0, the service's port and its whole timeout, and "
+              "count it in PersistConn only.",
+     .clauses = {"TPL-12", "TPL-13", "TPL-14", "TPL-30", "TPL-40", "CON-70", "CON-72"},
+     .field_reports = {"FR-27"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   const VirtualService service = TcpService(kVip, 80).scheduler("rr").persistent(300s);
   ASSERT_OK(bench.add(service));
@@ -155,9 +157,11 @@ LVSPEC_CASE(PpcPersistence, PersistenceIsReadBack,
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(2)));
   const VirtualService wanted = TcpService(kVip, 80).scheduler("wrr").persistent(777s).mask("255.255.255.0");
   ASSERT_OK(bench.add(wanted));
-  EXPECT_THAT(bench.service(wanted.id).service.title(), Eq(std::string("TCP  198.51.100.10:80 wrr persistent 777 mask 255.255.255.0")));
+  EXPECT_THAT(bench.service(wanted.id).service.title(),
+              Eq(std::string("TCP  198.51.100.10:80 wrr persistent 777 mask 255.255.255.0")));
   ASSERT_OK(bench.edit(TcpService(kVip, 80).scheduler("rr")));
-  EXPECT_THAT(bench.service(wanted.id).service.title(), Eq(std::string("TCP  198.51.100.10:80 rr")));  // not said again: gone
+  EXPECT_THAT(bench.service(wanted.id).service.title(),
+              Eq(std::string("TCP  198.51.100.10:80 rr")));  // not said again: gone
 }
 
 // A template is made at the first SYN, so that even connections opened at the same moment find it.
@@ -195,9 +199,11 @@ LVSPEC_CASE(PpcPersistence, UdpSticks,
   ASSERT_THAT(first, Answered());
   for (int i = 0; i < 4; ++i) EXPECT_THAT(bench.client(1).udp(kVip, 53), ServedBy(first.server));
   EXPECT_THAT(bench.client(2).udp(kVip, 53), ServedBy(Ne(first.server)));
-  EXPECT_THAT((std::vector<Answer>{bench.client(1).udp(kVip, 54), bench.client(1).udp(kVip, 54)}), SpreadOverAtLeast(2));
-  EXPECT_THAT(bench.templates(), Contains(TemplateOf(EntryParts{
-                                     .protocol = "UDP", .client = bench.client(1).cip(), .vport = 53, .state = "NONE"})));
+  EXPECT_THAT((std::vector<Answer>{bench.client(1).udp(kVip, 54), bench.client(1).udp(kVip, 54)}),
+              SpreadOverAtLeast(2));
+  EXPECT_THAT(bench.templates(),
+              Contains(TemplateOf(
+                  EntryParts{.protocol = "UDP", .client = bench.client(1).cip(), .vport = 53, .state = "NONE"})));
   const ServerState counted = bench.server(service.id, first.server);
   EXPECT_THAT(counted.active, Eq(0U));
   EXPECT_THAT(counted.inactive, Eq(5U));
@@ -224,32 +230,38 @@ LVSPEC_CASE(PpcPersistence, Ipv6Sticks,
 
 // Two servers on one address are two servers, each with its own templates. Field: FR-44.
 // Source: ip_vs_ctl.c, ip_vs_lookup_dest().
-LVSPEC_CASE(PpcPersistence, OneAddressTwoPortsAreTwoServers,
-            {.id = "ppc.one-address-two-ports",
-             .claim = "Two real servers on one address and different ports are two servers: both get clients, and keep them.",
-             .clauses = {"DST-09", "TPL-14"},
-             .field_reports = {"FR-44"}}) {
+LVSPEC_CASE(
+    PpcPersistence, OneAddressTwoPortsAreTwoServers,
+    {.id = "ppc.one-address-two-ports",
+     .claim = "Two real servers on one address and different ports are two servers: both get clients, and keep them.",
+     .clauses = {"DST-09", "TPL-14"},
+     .field_reports = {"FR-44"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(1)));
-  const VirtualService service =
-      TcpService(kVip, 80).scheduler("rr").persistent(300s).server(bench.rip(1), {.port = 80}).server(bench.rip(1), {.port = 81});
+  const VirtualService service = TcpService(kVip, 80)
+                                     .scheduler("rr")
+                                     .persistent(300s)
+                                     .server(bench.rip(1), {.port = 80})
+                                     .server(bench.rip(1), {.port = 81});
   ASSERT_OK(bench.add(service));
   EXPECT_THAT(bench.service(service.id).servers, SizeIs(2));
   ASSERT_THAT(bench.client(1).connect(kVip, 80), Answered());  // direct routing leaves the port as it is
   ASSERT_THAT(bench.client(2).connect(kVip, 80), Answered());
   ASSERT_THAT(bench.client(1).connect(kVip, 80), Answered());
-  EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(EntryParts{.client = bench.client(1).cip(), .vport = 80, .sport = 81}),
-                                             TemplateOf(EntryParts{.client = bench.client(2).cip(), .vport = 80, .sport = 80})));
+  EXPECT_THAT(bench.templates(),
+              ElementsAre(TemplateOf(EntryParts{.client = bench.client(1).cip(), .vport = 80, .sport = 81}),
+                          TemplateOf(EntryParts{.client = bench.client(2).cip(), .vport = 80, .sport = 80})));
   for (const ServerState& server : bench.service(service.id).servers) EXPECT_THAT(server.persistent, Eq(1U));
 }
 
 // Without persistence a port used again after a reset is a new connection: scheduled anew, and answered at the first
 // SYN. Source: ip_vs_core.c, is_new_conn_expected(). Field: FR-82.
-LVSPEC_CASE(PpcPersistence, AReusedPortIsServedAtOnce,
-            {.id = "ppc.reused-port-is-served-at-once",
-             .claim = "Without persistence a source port used again after a reset is scheduled anew, and its first SYN is "
-                      "not lost.",
-             .clauses = {"CON-40", "CON-41"},
-             .field_reports = {"FR-81", "FR-82"}}) {
+LVSPEC_CASE(
+    PpcPersistence, AReusedPortIsServedAtOnce,
+    {.id = "ppc.reused-port-is-served-at-once",
+     .claim = "Without persistence a source port used again after a reset is scheduled anew, and its first SYN is "
+              "not lost.",
+     .clauses = {"CON-40", "CON-41"},
+     .field_reports = {"FR-81", "FR-82"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr")));
   std::vector<Answer> answers;
@@ -281,21 +293,22 @@ LVSPEC_CASE(PpcPersistence, UnrelatedEditsMoveNobody,
 }
 
 // The user's first world: one port, wlc, weights 5, 2, 1, -p 600, and the first server is the director itself.
-// wlc with idle servers takes the last added, and eight newcomers spread 5 : 2 : 1 (SCH-31, finished connections count
-// 1 each). Source: notes, "ipvsadm -E -t 192.168.0.101:80 -p 600".
-LVSPEC_CASE(PpcPersistence, TheNotesOnePort,
-            {.id = "ppc.notes-one-port",
-             .claim = "The notes' first world: wlc, weights 5/2/1, -p 600, the director one of its own servers: clients "
-                      "stick, newcomers follow the weights.",
-             .clauses = {"TPL-01", "SCH-31", "FWD-01"},
-             .field_reports = {"FR-100"}}) {
+// wlc with idle servers takes the last added, and eight newcomers spread 5 : 2 : 1 (SCH-31, finished connections
+// count 1 each). Source: notes, "ipvsadm -E -t 192.168.0.101:80 -p 600".
+LVSPEC_CASE(
+    PpcPersistence, TheNotesOnePort,
+    {.id = "ppc.notes-one-port",
+     .claim = "The notes' first world: wlc, weights 5/2/1, -p 600, the director one of its own servers: clients "
+              "stick, newcomers follow the weights.",
+     .clauses = {"TPL-01", "SCH-31", "FWD-01"},
+     .field_reports = {"FR-100"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(8).real_servers(2).local_server({.tcp = {80}})));
   ASSERT_OK(bench.add(fixture_rules("notes/one-port.rules")));
 
   std::vector<Answer> first;
   for (int i = 1; i <= 8; ++i) first.push_back(bench.client(i).connect(kVip, 80));
-  EXPECT_THAT(names(first), ElementsAre("real2", "real1", "director", "director", "director", "real1", "director",
-                                        "director"));
+  EXPECT_THAT(names(first),
+              ElementsAre("real2", "real1", "director", "director", "director", "real1", "director", "director"));
   for (int i = 1; i <= 8; ++i)
     EXPECT_THAT(bench.client(i).connect(kVip, 80), ServedBy(first[static_cast<std::size_t>(i) - 1].server));
   EXPECT_THAT(bench.templates(), SizeIs(8));

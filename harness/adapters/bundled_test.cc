@@ -1,0 +1,105 @@
+// The bundled director as the harness meets it: obedient, refusing, dead, and hung.
+
+#include "harness/adapters/bundled.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <optional>
+
+#include "harness/topology/world.h"
+
+namespace lvspec {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class BundledTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const Status able = become_able_to_create_namespaces();
+    ASSERT_TRUE(able.ok()) << able.error().message;
+  }
+
+  void SetUp() override {
+    Topology topology;
+    topology.server_count = 1;
+    topology.director_place = DirectorPlace::kInline;
+    auto world = World::build(topology);
+    ASSERT_TRUE(world.ok()) << world.error().message;
+    world_.emplace(std::move(*world));
+    site_.netns = &world_->director().netns;
+    site_.stack_interface = world_->stack_port().name;
+    site_.addresses = {topology.director()};
+  }
+
+  Result<std::unique_ptr<Bundled>> start(const std::string& program = LVSPEC_DIRECTOR,
+                                         std::chrono::milliseconds patience = 5s) {
+    return Bundled::start(site_, {.program = program, .fault = {}, .patience = patience});
+  }
+
+  std::optional<World> world_;
+  DirectorSite site_;
+  const VirtualService service_ =
+      TcpService("198.51.100.10", 80).scheduler("rr").persistent(300s).server("203.0.113.11", {.weight = 3});
+};
+
+TEST_F(BundledTest, WhatIsOrderedIsReadBack) {
+  auto director = start();
+  ASSERT_TRUE(director.ok()) << director.error().message;
+  ASSERT_TRUE((*director)->add_service(service_).ok());
+  const auto tables = (*director)->tables();
+  ASSERT_TRUE(tables.ok()) << tables.error().message;
+  ASSERT_EQ(tables->services.size(), 1U);
+  EXPECT_EQ(tables->services[0].service, service_);
+}
+
+TEST_F(BundledTest, ARefusedOrderIsTheDirectorsWord) {
+  auto director = start();
+  ASSERT_TRUE(director.ok());
+  ASSERT_TRUE((*director)->add_service(service_).ok());
+  const Status again = (*director)->add_service(service_);
+  EXPECT_EQ(again.error().kind, ErrorKind::kDirector);
+  EXPECT_THAT(again.error().message, HasSubstr("Service already exists"));
+}
+
+TEST_F(BundledTest, WhatItDoesNotClaimIsUnsupported) {
+  auto director = start();
+  ASSERT_TRUE(director.ok());
+  EXPECT_EQ((*director)->add_service(UdpService("198.51.100.10", 5060).persistent(60s).pe("sip")).error().kind,
+            ErrorKind::kUnsupported);
+  EXPECT_EQ((*director)->set_sysctl("secure_tcp", 3).error().kind, ErrorKind::kUnsupported);
+}
+
+TEST_F(BundledTest, OneThatDiesSaysHow) {
+  auto director = start();
+  ASSERT_TRUE(director.ok());
+  kill((*director)->pid(), SIGKILL);
+  const auto tables = (*director)->tables();
+  ASSERT_FALSE(tables.ok());
+  EXPECT_EQ(tables.error().kind, ErrorKind::kWorld);
+  EXPECT_THAT(tables.error().message,
+              AllOf(HasSubstr("director bundled"), HasSubstr("dump"), HasSubstr("killed by SIGKILL")));
+}
+
+TEST_F(BundledTest, OneThatHangsIsNotWaitedForForEver) {
+  auto director = start(LVSPEC_DIRECTOR, 200ms);
+  ASSERT_TRUE(director.ok());
+  kill((*director)->pid(), SIGSTOP);
+  const auto tables = (*director)->tables();
+  ASSERT_FALSE(tables.ok());
+  EXPECT_THAT(tables.error().message, AllOf(HasSubstr("no answer within 200 ms: it hangs"), HasSubstr("is running")));
+}
+
+TEST_F(BundledTest, OneThatDoesNotStartIsToldWithItsWords) {
+  EXPECT_THAT(start("/no/such/director").error().message, HasSubstr("/no/such/director"));
+  site_.stack_interface = "nowhere0";
+  EXPECT_THAT(start().error().message, AllOf(HasSubstr("nowhere0"), HasSubstr("exited with 1")));
+}
+
+}  // namespace
+}  // namespace lvspec

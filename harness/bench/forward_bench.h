@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "harness/base/result.h"
+#include "harness/bench/comparison.h"
+
+namespace lvspec {
+
+/// The same connections to the same three real servers in three ways: straight to them, through HAProxy, and through
+/// the bundled director. Connections a second and CPU time per connection with 32 in flight (CpuMeter says whose
+/// CPU), the median latency of one connection at a time, and the payload of one upload.
+/// @param rounds    at least 1 (checked)
+/// @param director  path of lvspec-director
+/// Errors: a connection that was not answered; a client that was sent to two servers, which would compare persistence
+/// with none; a director that does not start.
+Result<Comparison> bench_forwarding(int rounds, const std::string& director);
+
+}  // namespace lvspec

@@ -1,0 +1,109 @@
+// lvspec-bench: how fast worlds, probes and the bundled director are, against what people use instead.
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "harness/bench/comparison.h"
+#include "harness/bench/forward_bench.h"
+#include "harness/bench/probe_bench.h"
+#include "harness/bench/world_bench.h"
+#include "harness/netns/namespace.h"
+
+namespace lvspec {
+namespace {
+
+enum ExitStatus { kGoalsMet = 0, kGoalMissed = 1, kWrongUsage = 2, kCannotMeasure = 4 };
+
+const std::vector<std::string> kSections = {"world", "probe", "forward"};
+
+struct Options {
+  std::vector<std::string> sections;
+  int rounds = 5;
+  std::vector<int> servers = {3, 10};
+  std::string json_file;
+};
+
+Status write_json(const std::string& path, const Options& options, const std::vector<Comparison>& comparisons) {
+  utsname name{};
+  uname(&name);
+  nlohmann::json all = {{"version", LVSPEC_VERSION},
+                        {"kernel", name.release},
+                        {"cpus", std::thread::hardware_concurrency()},
+                        {"rounds", options.rounds},
+                        {"comparisons", nlohmann::json::array()}};
+  for (const Comparison& comparison : comparisons) all["comparisons"].push_back(comparison.json());
+  std::ofstream file(path);
+  file << all.dump(2) << '\n';
+  file.close();
+  if (!file) return system_error("--json " + path);
+  return {};
+}
+
+Status measure(const Options& options, std::vector<Comparison>* comparisons) {
+  LVSPEC_TRY(become_able_to_create_namespaces());
+  const auto keep = [&](Result<Comparison> comparison) -> Status {
+    if (!comparison.ok()) return comparison.error();
+    fmt::print("{}{}", comparisons->empty() ? "" : "\n", comparison->text());
+    std::fflush(stdout);  // the next may take half a minute
+    comparisons->push_back(std::move(*comparison));
+    return {};
+  };
+  const auto wanted = [&](const std::string& section) {
+    return options.sections.empty() ||
+           std::find(options.sections.begin(), options.sections.end(), section) != options.sections.end();
+  };
+  if (wanted("world"))
+    for (const int servers : options.servers) LVSPEC_TRY(keep(bench_worlds(options.rounds, servers)));
+  if (wanted("probe")) LVSPEC_TRY(keep(bench_probes(options.rounds)));
+  if (wanted("forward")) LVSPEC_TRY(keep(bench_forwarding(options.rounds, LVSPEC_DIRECTOR)));
+  if (!options.json_file.empty()) LVSPEC_TRY(write_json(options.json_file, options, *comparisons));
+  return {};
+}
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Measures building worlds against the `ip` script, probes against curl and wrk, and the bundled director "
+      "against\n"
+      "HAProxy and none. Times drift with the machine; what counts is the ratios, each taken within one round.",
+      "lvspec-bench"};
+  app.footer(
+      "Exit status: 0 all goals met, 1 a goal missed, 2 wrong usage, 4 could not measure.\n"
+      "Example: lvspec-bench forward --rounds 9 --json forward.json");
+  Options options;
+  app.add_option("section", options.sections, "world, probe or forward (default: all)")
+      ->check(CLI::IsMember(kSections));
+  app.add_option("--rounds", options.rounds, "interleaved rounds; fewer than 5 are a first look")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--servers", options.servers, "world: numbers of real servers, e.g. 3,10,100")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 200))
+      ->capture_default_str();
+  app.add_option("--json", options.json_file, "write every round's values and all ratios to this file");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kGoalsMet : kWrongUsage;
+  }
+  std::vector<Comparison> comparisons;
+  const Status measured = measure(options, &comparisons);
+  if (!measured.ok()) {
+    fmt::print(stderr, "lvspec-bench: {}\n", measured.error().message);
+    return kCannotMeasure;
+  }
+  const bool met = std::all_of(comparisons.begin(), comparisons.end(),
+                               [](const Comparison& comparison) { return comparison.all_goals_met(); });
+  return met ? kGoalsMet : kGoalMissed;
+}
+
+}  // namespace
+}  // namespace lvspec
+
+int main(int argc, char** argv) { return lvspec::main(argc, argv); }

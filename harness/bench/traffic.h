@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/probe/client.h"
+#include "harness/topology/topology.h"
+
+namespace lvspec {
+
+/// How many source addresses the benchmarks use.
+inline constexpr int kBenchClients = 200;
+/// How many connections are open at once, as with wrk -c32.
+inline constexpr std::size_t kBenchInFlight = 32;
+
+/// n attempts; source addresses and targets each take turns. Patience is long: on a busy machine a late answer is
+/// slow, not silence.
+std::vector<Attempt> attempts(const Topology& topology, std::size_t n, const std::vector<Endpoint>& targets,
+                              Close close);
+
+/// What a run of attempts came to.
+struct Traffic {
+  std::vector<Answer> answers;
+  std::chrono::duration<double> took{};
+
+  double per_second() const { return static_cast<double>(answers.size()) / took.count(); }
+};
+
+/// By Client::connect_all, or by Client::http_all. Error: an attempt that no real server answered, as it prints.
+Result<Traffic> connect(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight);
+Result<Traffic> fetch(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight);
+
+}  // namespace lvspec
