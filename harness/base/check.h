@@ -24,7 +24,9 @@ std::string describe_both(const A& a, const B& b) {
 
 #define LVSPEC_CHECK_EQ(a, b)                                                                         \
   do {                                                                                                \
-    if (const auto& lvspec_a = (a), &lvspec_b = (b); !(lvspec_a == lvspec_b))                         \
+    const auto& lvspec_a = (a);                                                                       \
+    const auto& lvspec_b = (b);                                                                       \
+    if (!(lvspec_a == lvspec_b))                                                                      \
       ::lvspec::check_failed(__FILE__, __LINE__,                                                      \
                              "expected " #a " == " #b + ::lvspec::describe_both(lvspec_a, lvspec_b)); \
   } while (false)

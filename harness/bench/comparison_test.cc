@@ -21,8 +21,8 @@ TEST(Spread, MedianIsTheMiddleRoundOrTheMeanOfTheMiddleTwo) {
   EXPECT_EQ(Spread::of({7}).median, 7);
 }
 
-// The machine is three times slower in the second round. The ratio is 2 in each; that of the medians would be 2 too
-// with both columns sorted alike, but 4 / 3 if one contender met the slow moment and the other did not.
+// The machine is three times slower in the second round, and both contenders meet that: the ratio stays. The ratio of
+// the medians is another number, 30 / 10 in the second line.
 TEST(Ratios, AreTakenRoundByRound) {
   EXPECT_THAT(ratios({200, 66, 180}, {100, 33, 90}), ElementsAre(DoubleEq(2), DoubleEq(2), DoubleEq(2)));
   EXPECT_EQ(Spread::of(ratios({10, 40, 30}, {10, 10, 15})).median, 2);
@@ -51,12 +51,12 @@ TEST(Comparison, TableShowsMeasuresRatiosAndGoals) {
   EXPECT_EQ(director_against_proxy().text(),
             "forward: the same connections through each\n"
             "\n"
-            "  median (min..max)            proxy           director\n"
+            "  median (min..max)             proxy           director\n"
             "  connections/s      1000 (900..1100)  2000 (1800..2200)\n"
             "  bulk, Gbit/s                      -  8.25 (8.25..8.25)\n"
             "\n"
-            "  ratio, round by round              median (min..max)    goal\n"
-            "  director / proxy: connections/s    2.00 (2.00..2.00)  >= 1.5  met\n");
+            "  ratio, round by round            median (min..max)    goal\n"
+            "  director / proxy: connections/s  2.00 (2.00..2.00)  >= 1.5  met\n");
 }
 
 TEST(Comparison, MissedGoalIsSaid) {

@@ -25,9 +25,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kConnections = 4000;  // half a second to two seconds
-constexpr std::size_t kOneByOne = 400;
-constexpr milliseconds kUpload{400};
+constexpr std::size_t kConnections = 3000;  // less than a second; more rounds tell more than longer ones
+constexpr std::size_t kOneByOne = 300;
+constexpr milliseconds kUpload{300};
 constexpr std::uint16_t kPort = 80;
 constexpr std::uint16_t kBulkPort = 5001;
 

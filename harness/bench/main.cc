@@ -25,8 +25,8 @@ const std::vector<std::string> kSections = {"world", "probe", "forward"};
 
 struct Options {
   std::vector<std::string> sections;
-  int rounds = 5;
-  std::vector<int> servers = {3, 10};
+  int rounds = 9;
+  std::vector<int> servers = {3};
   std::string json_file;
 };
 

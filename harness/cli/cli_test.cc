@@ -170,9 +170,11 @@ Traces traces() {
   for (const std::string& name : names_in("/proc")) {
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     std::error_code error;
-    const auto program = std::filesystem::read_symlink("/proc/" + name + "/exe", error).filename().string();
-    if (!error && (program == "lvspec" || program.starts_with("lvspec-director")))
-      traces.processes.insert(name + " " + program);
+    const std::filesystem::path program = std::filesystem::read_symlink("/proc/" + name + "/exe", error);
+    // Programs of this build only: somebody else may be running theirs.
+    if (!error && program.parent_path() == std::filesystem::path(LVSPEC_PROGRAM).parent_path() &&
+        program.filename().string().starts_with("lvspec") && program.filename() != "lvspec_cli_test")
+      traces.processes.insert(name + " " + program.filename().string());
   }
   traces.temporary = names_in("/tmp");
   traces.shared = names_in("/dev/shm");

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/adapters/bundled.h"
+#include "harness/adapters/kernel_ipvs.h"
 #include "harness/process/child.h"
 
 namespace lvspec {
@@ -26,7 +27,7 @@ std::string program_folder() {
 }
 
 const std::vector<std::string>& director_names() {
-  static const std::vector<std::string> names = {"bundled"};
+  static const std::vector<std::string> names = {"bundled", "ipvs"};
   return names;
 }
 
@@ -35,6 +36,11 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
   if (std::find(names.begin(), names.end(), name) == names.end())
     return usage_error(
         fmt::format("--director {}: there is no such director; there is: {}", name, fmt::join(names, ", ")));
+  if (name == "ipvs") {
+    if (!fault.empty()) return usage_error("--fault is for the bundled director; the kernel has no faults to switch on");
+    return DirectorFactory{name, DirectorPlace::kStack,
+                           [](const DirectorSite& site) { return KernelIpvs::start(site, {}); }};
+  }
   BundledOptions options;
   options.program = fault.empty() ? program_folder() + "/lvspec-director" : faulty_director();
   options.fault = fault;
@@ -46,7 +52,7 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
 }
 
 Result<DirectorIdentity> identity_of(const std::string& name) {
-  LVSPEC_CHECK(name == "bundled");
+  if (name == "ipvs") return DirectorIdentity{"ipvs", "the guest's kernel", {"ipv4", "ipv6", "dr", "tables", "mark"}};
   return bundled_identity(program_folder() + "/lvspec-director");
 }
 

@@ -5,6 +5,7 @@
 
 #include "harness/cli/commands.h"
 #include "harness/cli/directors.h"
+#include "harness/cli/guest_pool.h"
 #include "harness/lab/lab.h"
 #include "harness/testing/case.h"
 #include "harness/testing/worker.h"
@@ -18,17 +19,36 @@ int complain(const Error& error) {
 
 namespace {
 
-/// What the pool starts (pool.cc); not for people, so not in --help.
-Action add_worker_command(CLI::App& app) {
+constexpr int kWorkerFd = 3;
+
+/// What the pools start (pool.cc, guest_pool.cc); not for people, so not in --help.
+Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
   auto* command = app.add_subcommand("worker", "")->group("");
   auto options = std::make_shared<testing::WorkerOptions>();
+  auto orders = std::make_shared<GuestOrders>();
+  auto places = std::make_shared<std::string>();
+  auto* guest = command->add_flag("--guest");
+  command->add_option("--director", orders->director)->needs(guest);
+  command->add_option("--fault", orders->fault)->needs(guest);
+  command->add_option("--cases", *places)->needs(guest);
   command->add_option("--cpu", options->cpu);
   command->add_option("--out", options->report_dir);
   command->add_flag("--verdict-only", options->verdict_only);
-  return [options] {
-    options->lab = host_lab();
+  return [=, &catalogue] {
+    options->lab = guest->count() > 0 ? uml_lab() : host_lab();
     options->director = director_named;
-    return testing::work(*options);
+    if (guest->count() > 0) {
+      const auto cases = read_places(*places);
+      if (!cases.ok()) return complain(cases.error());
+      orders->cases = *cases;
+      live_in_guest(*orders, catalogue, [options] {
+        auto worker = std::make_shared<testing::Worker>(*options);
+        return [worker](const CaseInfo& info, const std::string& director, const std::string& fault) {
+          return worker->run(info, director, fault);
+        };
+      });
+    }
+    return testing::work_for(kWorkerFd, *options);
   };
 }
 
@@ -45,7 +65,7 @@ int main(int argc, char** argv) {
                                                  {"list", add_list_command(app, catalogue)},
                                                  {"mutants", add_mutants_command(app, catalogue)},
                                                  {"doctor", add_doctor_command(app)},
-                                                 {"worker", add_worker_command(app)}};
+                                                 {"worker", add_worker_command(app, catalogue)}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -152,8 +152,7 @@ class Pool {
   }
 
   void finish(std::size_t job, CaseResult result) {
-    result.rerun = fmt::format("ci/lvspec run --director {} --case {}", jobs_[job].director, jobs_[job].info.id);
-    if (!jobs_[job].fault.empty()) result.rerun += " --fault " + jobs_[job].fault;
+    result.rerun = rerun_line(jobs_[job]);
     results_[job] = std::move(result);
     ++finished_;
     done_(job, results_[job]);
@@ -168,6 +167,12 @@ class Pool {
 };
 
 }  // namespace
+
+std::string rerun_line(const Job& job) {
+  std::string line = fmt::format("ci/lvspec run --director {} --case {}", job.director, job.info.id);
+  if (!job.fault.empty()) line += " --fault " + job.fault;
+  return line;
+}
 
 Result<std::vector<CaseResult>> run_jobs(const std::vector<Job>& jobs, const PoolOptions& options,
                                          const std::function<void(std::size_t, const CaseResult&)>& done) {

@@ -15,7 +15,11 @@ struct Job {
   CaseInfo info;
   std::string director;
   std::string fault;
+  std::size_t place = 0;  ///< of the case in the catalogue
 };
+
+/// The command that runs this job again.
+std::string rerun_line(const Job& job);
 
 struct PoolOptions {
   int workers = 1;

@@ -7,12 +7,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <ctime>
 #include <memory>
 #include <thread>
 
 #include "harness/cli/commands.h"
 #include "harness/cli/directors.h"
+#include "harness/cli/guest_pool.h"
 #include "harness/cli/pool.h"
 #include "harness/cli/selection.h"
 #include "harness/cli/try_in_child.h"
@@ -57,7 +59,48 @@ class Progress {
   bool terminal_;
 };
 
-Environment environment_of(const Lab& lab) {
+/// The lab for a director: the fastest one in which it and virtual time both work.
+std::string lab_for(const std::string& director, const RunOptions& options) {
+  if (options.lab != "auto") return options.lab;
+  return director == "bundled" ? "host" : "uml";
+}
+
+/// All labs of a run, the way they are named in the report: "host", "host and uml".
+std::vector<Lab> labs_of(const RunOptions& options) {
+  std::vector<Lab> labs;
+  for (const std::string& director : options.directors) {
+    const Lab lab = lab_for(director, options) == "uml" ? uml_lab() : host_lab();
+    if (std::none_of(labs.begin(), labs.end(), [&](const Lab& known) { return known.name == lab.name; }))
+      labs.push_back(lab);
+  }
+  return labs;
+}
+
+std::size_t place_of(const CaseInfo& info, const Catalogue& catalogue) {
+  const auto found =
+      std::find_if(catalogue.begin(), catalogue.end(), [&](const CaseInfo& row) { return row.id == info.id; });
+  return static_cast<std::size_t>(found - catalogue.begin());
+}
+
+/// Runs each job in the lab of its director, and brings the results back in the order of the jobs.
+Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, const PoolOptions& pool,
+                                            const RunOptions& options,
+                                            const std::function<void(const CaseResult&)>& done) {
+  std::map<std::string, std::vector<std::size_t>> by_lab;
+  for (std::size_t i = 0; i < jobs.size(); ++i) by_lab[lab_for(jobs[i].director, options)].push_back(i);
+  std::vector<CaseResult> results(jobs.size());
+  for (const auto& [lab, places] : by_lab) {
+    std::vector<Job> here;
+    for (const std::size_t place : places) here.push_back(jobs[place]);
+    const auto show = [&](std::size_t, const CaseResult& result) { done(result); };
+    if (lab == "host") LVSPEC_TRY(try_in_child(become_able_to_create_namespaces));
+    LVSPEC_ASSIGN(auto found, lab == "uml" ? run_jobs_in_guests(here, pool, show) : run_jobs(here, pool, show));
+    for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = std::move(found[i]);
+  }
+  return results;
+}
+
+Environment environment_of(const std::vector<Lab>& labs) {
   utsname name{};
   uname(&name);
   Environment environment;
@@ -65,8 +108,10 @@ Environment environment_of(const Lab& lab) {
   environment.machine = name.machine;
   environment.cpus = static_cast<int>(std::thread::hardware_concurrency());
   environment.root = geteuid() == 0;
-  environment.lab = lab.name;
-  environment.clock = lab.clock;
+  for (const Lab& lab : labs) {
+    environment.lab += (environment.lab.empty() ? "" : " and ") + lab.name;
+    environment.clock += (environment.clock.empty() ? "" : "; ") + lab.name + ": " + lab.clock;
+  }
   return environment;
 }
 
@@ -124,9 +169,8 @@ int run(RunOptions options, const Catalogue& catalogue) {
   std::vector<Job> jobs;
   for (int turn = 0; turn < options.repeat; ++turn)
     for (const std::string& director : options.directors)
-      for (const CaseInfo& info : *selected) jobs.push_back({info, director, options.fault});
+      for (const CaseInfo& info : *selected) jobs.push_back({info, director, options.fault, place_of(info, catalogue)});
 
-  const Lab lab = host_lab();
   Run run;
   run.version = LVSPEC_VERSION;
   run.suite_digest = digest_of(catalogue);
@@ -134,21 +178,19 @@ int run(RunOptions options, const Catalogue& catalogue) {
   run.rerun = rerun_line(options);
   run.selected = static_cast<int>(selected->size());
   run.catalogue = static_cast<int>(catalogue.size());
-  run.environment = environment_of(lab);
+  run.environment = environment_of(labs_of(options));
   for (const std::string& director : options.directors) {
     const auto identity = identity_of(director);
     if (!identity.ok()) return complain(identity.error());
     run.directors.push_back({identity->name, identity->version, identity->capabilities, {}});
   }
-  if (const Status able = try_in_child(become_able_to_create_namespaces); !able.ok()) return complain(able.error());
-
   PoolOptions pool;
   pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   pool.report_dir = options.out;
   const auto start = std::chrono::steady_clock::now();
   {
     Progress progress(jobs.size());
-    auto results = run_jobs(jobs, pool, [&](std::size_t, const CaseResult& result) { progress.show(result); });
+    auto results = run_in_labs(jobs, pool, options, [&](const CaseResult& result) { progress.show(result); });
     if (!results.ok()) return complain(results.error());
     run.cases = std::move(*results);
   }
@@ -177,8 +219,8 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue) {
       "             4 harness error, 5 inconclusive only");
   auto options = std::make_shared<RunOptions>();
   command->add_option("--director", options->directors, "director under test; may be repeated (default: bundled)");
-  command->add_option("--lab", options->lab, "where worlds live: auto, host")
-      ->check(CLI::IsMember({"auto", "host"}))
+  command->add_option("--lab", options->lab, "where worlds live: auto, host, or uml (user-mode-linux guests)")
+      ->check(CLI::IsMember({"auto", "host", "uml"}))
       ->capture_default_str();
   command->add_option("--suite", options->selection.suites, "only this suite; may be repeated");
   command->add_option("--case", options->selection.globs,

@@ -203,7 +203,7 @@ void put_server(nl_msg* message, const RealServer& server, Detail detail) {
 void put_daemon(nl_msg* message, const SyncDaemon& daemon, Detail detail) {
   put_nest(message, IPVS_CMD_ATTR_DAEMON, [&] {
     put(message, IPVS_DAEMON_ATTR_STATE,
-        std::uint32_t{daemon.role == SyncRole::kMaster ? IP_VS_STATE_MASTER : IP_VS_STATE_BACKUP});
+        static_cast<std::uint32_t>(daemon.role == SyncRole::kMaster ? IP_VS_STATE_MASTER : IP_VS_STATE_BACKUP));
     if (detail == Detail::kIdentity) return;
     put(message, IPVS_DAEMON_ATTR_MCAST_IFN, daemon.interface);
     put(message, IPVS_DAEMON_ATTR_SYNC_ID, daemon.sync_id);

@@ -361,4 +361,9 @@ Lab host_lab() {
           [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }};
 }
 
+Lab uml_lab() {
+  return {"uml", "the guest kernel's: virtual, it jumps over idleness",
+          [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }};
+}
+
 }  // namespace lvspec

@@ -29,4 +29,8 @@ struct Lab {
 /// Namespaces of the running kernel; time is the director's own and moves by message.
 Lab host_lab();
 
+/// A user-mode-linux guest, from inside: time is the guest's, which jumps over idleness (uml/clock_preload.c), so a
+/// director without a clock of its own sleeps at no cost.
+Lab uml_lab();
+
 }  // namespace lvspec

@@ -17,10 +17,9 @@
 #include "harness/testing/recorder.h"
 
 namespace lvspec::testing {
-namespace {
 
 /// Hears what GoogleTest would have printed.
-class Ear : public ::testing::EmptyTestEventListener {
+class Worker::Ear : public ::testing::EmptyTestEventListener {
  public:
   void OnTestPartResult(const ::testing::TestPartResult& part) override {
     if (!part.failed()) return;
@@ -38,6 +37,8 @@ class Ear : public ::testing::EmptyTestEventListener {
   bool failed_ = false;
   std::string text_;
 };
+
+namespace {
 
 void bind_to_cpu(int index) {
   cpu_set_t allowed;
@@ -84,24 +85,6 @@ class LineReader {
   std::string text_;
 };
 
-CaseResult run_case(const CaseInfo& info, const std::string& director, Ear& ear) {
-  CaseResult result;
-  result.info = info;
-  result.director = director;
-  Recorder::current().start();
-  last_bench() = {};
-  ear.reset();
-  GTEST_FLAG_SET(filter, info.test);
-  const auto start = std::chrono::steady_clock::now();
-  // What failed is heard by the ear; the status adds nothing to it.
-  [[maybe_unused]] const int status = RUN_ALL_TESTS();
-  result.wall_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  result.virtual_s = std::chrono::duration<double>(last_bench().elapsed).count();
-  result.evidence = last_bench().evidence;
-  Recorder::current().conclude(ear.failed(), ear.text(), &result);
-  return result;
-}
-
 std::vector<std::string> split_by_tab(const std::string& line) {
   std::vector<std::string> parts(1);
   for (const char c : line) {
@@ -116,9 +99,9 @@ std::vector<std::string> split_by_tab(const std::string& line) {
 
 }  // namespace
 
-int work(const WorkerOptions& options) {
+Worker::Worker(const WorkerOptions& options) : options_(options), ear_(new Ear) {
   bind_to_cpu(options.cpu);
-  const Status able = become_able_to_create_namespaces();
+  able_ = become_able_to_create_namespaces();
   ground().lab = options.lab;
   ground().report_dir = options.report_dir;
   Recorder::current().stop_at_first_failure = options.verdict_only;
@@ -129,28 +112,46 @@ int work(const WorkerOptions& options) {
   ::testing::InitGoogleTest(&argc, argv);
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   delete listeners.Release(listeners.default_result_printer());
-  auto* ear = new Ear;
-  listeners.Append(ear);
+  listeners.Append(ear_);
+}
 
-  LineReader jobs(options.control_fd);
+Worker::~Worker() { delete ::testing::UnitTest::GetInstance()->listeners().Release(ear_); }
+
+CaseResult Worker::run(const CaseInfo& info, const std::string& director, const std::string& fault) {
+  CaseResult result;
+  result.info = info;
+  result.director = director;
+  const Result<DirectorFactory> factory =
+      able_.ok() ? options_.director(director, fault) : Result<DirectorFactory>(able_.error());
+  if (!factory.ok()) {
+    result.verdict = Verdict::kHarnessError;
+    result.reason = factory.error().message;
+    return result;
+  }
+  ground().director = *factory;
+  Recorder::current().start();
+  last_bench() = {};
+  ear_->reset();
+  GTEST_FLAG_SET(filter, info.test);
+  const auto start = std::chrono::steady_clock::now();
+  // What failed is heard by the ear; the status adds nothing to it.
+  [[maybe_unused]] const int status = RUN_ALL_TESTS();
+  result.wall_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  result.virtual_s = std::chrono::duration<double>(last_bench().elapsed).count();
+  result.evidence = last_bench().evidence;
+  Recorder::current().conclude(ear_->failed(), ear_->text(), &result);
+  return result;
+}
+
+int work_for(int control_fd, const WorkerOptions& options) {
+  Worker worker(options);
+  LineReader jobs(control_fd);
   while (const auto job = jobs.next()) {
     const std::vector<std::string> parts = split_by_tab(*job);
     const auto row = std::find_if(catalogue().begin(), catalogue().end(),
                                   [&](const CaseInfo& info) { return info.test == parts.at(0); });
     LVSPEC_CHECK(row != catalogue().end() && parts.size() == 3);
-    CaseResult result;
-    const Result<DirectorFactory> factory =
-        able.ok() ? options.director(parts[1], parts[2]) : Result<DirectorFactory>(able.error());
-    if (factory.ok()) {
-      ground().director = *factory;
-      result = run_case(*row, parts[1], *ear);
-    } else {
-      result.info = *row;
-      result.director = parts[1];
-      result.verdict = Verdict::kHarnessError;
-      result.reason = factory.error().message;
-    }
-    if (!send_line(options.control_fd, to_line(result))) break;
+    if (!send_line(control_fd, to_line(worker.run(*row, parts[1], parts[2])))) break;
   }
   return 0;
 }

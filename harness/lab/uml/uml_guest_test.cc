@@ -185,7 +185,7 @@ TEST_F(Uml, WithoutThePreloadTheGuestSleepsInOurTime) {
 TEST_F(Uml, AnIdleDayPasses) {
   UmlOptions options;
   options.time_limit = seconds(600);
-  const GuestRun guest = run({"sleep", "86400"}, options);
+  const GuestRun guest = run({"idle", "86400"}, options);
   ASSERT_TRUE(guest.exit.ok()) << guest.exit.error().message;
   EXPECT_THAT(guest.lines.at(0).at("slept_s").get<double>(), AllOf(Ge(86400), Lt(86400.5)));
   expect_within(guest.exit->wall, seconds(40));

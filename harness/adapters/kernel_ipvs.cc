@@ -1,0 +1,194 @@
+#include "harness/adapters/kernel_ipvs.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sys/klog.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <tuple>
+
+#include "harness/ipvs/kernel_clock.h"
+#include "harness/ipvs/proc_tables.h"
+
+namespace lvspec {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+constexpr std::uint16_t kFenceProtocol = 0x88b5;   // IEEE: local experiments
+constexpr int kReadAllOfLog = 3, kSizeOfLog = 10;  // SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_SIZE_BUFFER
+
+/// Until this time is over by the monotonic clock, whatever signals come.
+Status sleep_for(nanoseconds time) {
+  timespec until{};
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  const nanoseconds at = seconds(until.tv_sec) + nanoseconds(until.tv_nsec) + time;
+  until.tv_sec = std::chrono::duration_cast<seconds>(at).count();
+  until.tv_nsec = (at % seconds(1)).count();
+  int error = 0;
+  while ((error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr)) == EINTR) {
+  }
+  if (error != 0) return system_error("clock_nanosleep(CLOCK_MONOTONIC)", error);
+  return {};
+}
+
+/// Hears fences that arrive on the wire.
+Result<FileDescriptor> make_fence_socket() {
+  FileDescriptor socket(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return system_error("socket(AF_PACKET)");
+  sockaddr_ll at{};
+  at.sll_family = AF_PACKET;
+  at.sll_protocol = htons(kFenceProtocol);
+  at.sll_ifindex = static_cast<int>(if_nametoindex("eth0"));
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) return system_error("bind(eth0)");
+  return socket;
+}
+
+Entry entry_of(const ProcEntry& shown, int hz) {
+  Entry entry;
+  entry.protocol = shown.protocol;
+  entry.client = shown.client;
+  entry.target = shown.target;
+  entry.server = shown.server;
+  entry.is_template = shown.is_template;
+  entry.state = shown.state;
+  entry.expires_in = longest_shown_as(shown.expires_s, hz);
+  return entry;
+}
+
+}  // namespace
+
+Status KernelIpvs::available() {
+  LVSPEC_ASSIGN(const NetworkNamespace here, NetworkNamespace::current("this machine"));
+  LVSPEC_ASSIGN(const IpvsSocket ignored, IpvsSocket::open(here));
+  return {};
+}
+
+Result<std::unique_ptr<DirectorUnderTest>> KernelIpvs::start(const DirectorSite& site,
+                                                             const KernelIpvsOptions& options) {
+  LVSPEC_ASSIGN(IpvsSocket ipvs, IpvsSocket::open(*site.netns));
+  // The namespace for as long as we live, and the socket that hears fences in it.
+  LVSPEC_ASSIGN(NetworkNamespace netns,
+                site.netns->call([&] { return NetworkNamespace::current(site.netns->name()); }));
+  LVSPEC_ASSIGN(FileDescriptor fence, netns.call([] { return make_fence_socket(); }));
+  LVSPEC_ASSIGN(const IpvsInfo info, ipvs.info());
+  const int hz = options.hz != 0 ? options.hz : kernel_hz();
+  std::unique_ptr<KernelIpvs> director(
+      new KernelIpvs(std::move(netns), std::move(ipvs), std::move(fence), options, hz));
+  utsname kernel{};
+  uname(&kernel);
+  director->identity_ = {
+      "ipvs",
+      fmt::format("{} (IPVS {}, HZ={})", kernel.release, info.version, hz),
+      {"ipv4", "ipv6",  "tcp",    "udp",    "sctp", "dr",    "masq",      "tunnel", "local", "ppc",        "pcc",
+       "mark", "mask",  "tables", "sysctl", "edit", "clock", "threshold", "rr",     "wrr",   "lc",         "wlc",
+       "lblc", "lblcr", "dh",     "sh",     "mh",   "sed",   "nq",        "fo",     "ovf",   "one-packet", "sync"}};
+  return std::unique_ptr<DirectorUnderTest>(std::move(director));
+}
+
+Status KernelIpvs::add_service(const VirtualService& service) {
+  LVSPEC_TRY(ipvs_.add_service(service));
+  for (const RealServer& server : service.servers) LVSPEC_TRY(add_server(service.id, server));
+  return {};
+}
+
+Status KernelIpvs::set_marks(const std::vector<MarkRule>& rules) {
+  if (marks_ == nullptr) {
+    if (rules.empty()) return {};
+    LVSPEC_ASSIGN(marks_, open_mark_table(netns_));
+  }
+  return marks_->replace(rules);
+}
+
+Status KernelIpvs::set_sysctl(const std::string& name, int value) {
+  const std::string what = fmt::format("net.ipv4.vs.{}", name);
+  if (name.find('/') != std::string::npos) return unsupported(what);
+  return netns_.call([&]() -> Status {
+    // /proc/sys/net shows the namespace of whoever opens a file there, thread by thread.
+    const std::string path = "/proc/sys/net/ipv4/vs/" + name;
+    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file.valid())
+      return errno == ENOENT ? Status(unsupported(what)) : Status(system_error(fmt::format("open({})", path)));
+    const std::string text = std::to_string(value);
+    if (write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return {};
+    if (errno == EINVAL) return director_error(fmt::format("{}={}: {}", what, value, errno_text(errno)));
+    return system_error(fmt::format("write({}, {})", path, value));
+  });
+}
+
+Result<Tables> KernelIpvs::tables() {
+  LVSPEC_TRY(sleep_for(tick_of(hz_)));
+  Tables tables;
+  LVSPEC_ASSIGN(const std::vector<IpvsService> services, ipvs_.services());
+  for (const IpvsService& said : services) {
+    ServiceState state;
+    state.service = said.service;
+    state.connections = said.stats.connections;
+    LVSPEC_ASSIGN(const std::vector<IpvsServer> servers, ipvs_.servers(said.service.id));
+    for (const IpvsServer& server : servers) {
+      state.servers.push_back(
+          {server.server, server.active, server.inactive, server.persistent, server.stats.connections});
+      state.service.servers.push_back(server.server);
+    }
+    tables.services.push_back(std::move(state));
+  }
+  LVSPEC_ASSIGN(const std::vector<ProcEntry> entries, read_connections(netns_));
+  for (const ProcEntry& entry : entries) tables.entries.push_back(entry_of(entry, hz_));
+  std::sort(tables.entries.begin(), tables.entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.is_template, a.client, a.target, a.protocol) <
+           std::tie(b.is_template, b.client, b.target, b.protocol);
+  });
+  return tables;
+}
+
+Status KernelIpvs::await_fence(std::uint64_t token) {
+  const auto deadline = std::chrono::steady_clock::now() + options_.patience;
+  for (;;) {
+    std::array<std::uint8_t, 64> frame{};
+    const ssize_t count = recv(fence_.get(), frame.data(), frame.size(), MSG_DONTWAIT);
+    if (count >= 8) {
+      std::uint64_t arrived = 0;
+      for (std::size_t i = 0; i < 8; ++i) arrived = arrived << 8 | frame[i];
+      if (arrived >= token) return {};
+      continue;
+    }
+    if (count >= 0 || errno == EINTR) continue;
+    // ENETDOWN is said once, when the link has been down, as cases cut and raise it.
+    if (errno != EAGAIN && errno != ENETDOWN) return system_error(fmt::format("{}: recv(fence)", netns_.name()));
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd waiting{fence_.get(), POLLIN, 0};
+    if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) == 0)
+      return Error{
+          fmt::format("director ipvs: fence {} did not arrive within {} ms", token, options_.patience.count())};
+  }
+}
+
+Status KernelIpvs::advance(nanoseconds step) { return sleep_for(step); }
+
+nanoseconds KernelIpvs::granule(nanoseconds interval) const { return timer_granule(interval, hz_); }
+
+std::string KernelIpvs::log() const {
+  constexpr std::size_t kTail = 16384;
+  const int size = klogctl(kSizeOfLog, nullptr, 0);
+  if (size <= 0) return "";
+  std::string text(static_cast<std::size_t>(size), '\0');
+  const int count = klogctl(kReadAllOfLog, text.data(), size);
+  if (count <= 0) return "";
+  text.resize(static_cast<std::size_t>(count));
+  if (text.size() <= kTail) return text;
+  return text.substr(text.find('\n', text.size() - kTail) + 1);
+}
+
+}  // namespace lvspec

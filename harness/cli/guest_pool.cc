@@ -1,0 +1,190 @@
+#include "harness/cli/guest_pool.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "harness/cli/directors.h"
+#include "harness/lab/uml/guest_init.h"
+#include "harness/lab/uml/uml_guest.h"
+#include "harness/report/json.h"
+
+namespace lvspec {
+namespace {
+
+/// What a line of the guest's console begins with when it is a result.
+constexpr std::string_view kResult = "lvspec-result: ";
+
+/// Jobs that one guest can do one after the other: same director, same fault.
+struct Share {
+  std::string director, fault;
+  std::vector<std::size_t> jobs;
+};
+
+class GuestPool {
+ public:
+  GuestPool(const std::vector<Job>& jobs, const PoolOptions& options,
+            const std::function<void(std::size_t, const CaseResult&)>& done)
+      : jobs_(jobs), options_(options), done_(done), results_(jobs.size()) {}
+
+  Result<std::vector<CaseResult>> run() {
+    std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> kinds;
+    for (std::size_t i = 0; i < jobs_.size(); ++i) kinds[{jobs_[i].director, jobs_[i].fault}].push_back(i);
+    // Shares are dealt like cards: neighbours in the catalogue take about as long as each other.
+    std::vector<Share> shares;
+    for (const auto& [kind, all] : kinds) {
+      const std::size_t hands = std::min<std::size_t>(static_cast<std::size_t>(options_.workers), all.size());
+      const std::size_t first = shares.size();
+      for (std::size_t i = 0; i < hands; ++i) shares.push_back({kind.first, kind.second, {}});
+      for (std::size_t i = 0; i < all.size(); ++i) shares[first + i % hands].jobs.push_back(all[i]);
+    }
+    std::vector<std::thread> threads;
+    std::size_t next = 0;
+    for (int i = 0; i < options_.workers; ++i)
+      threads.emplace_back([&] {
+        for (;;) {
+          Share share;
+          {
+            const std::lock_guard lock(mutex_);
+            if (next == shares.size() || refused_) return;
+            share = shares[next++];
+          }
+          work_off(std::move(share));
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+    if (refused_) return *refused_;
+    return std::move(results_);
+  }
+
+ private:
+  /// Boots guests until every job of the share has a result.
+  void work_off(Share share) {
+    while (!share.jobs.empty()) {
+      std::size_t heard = 0;
+      UmlOptions guest;
+      guest.init = program_folder() + "/lvspec";
+      guest.args = {"worker", "--guest", "--director", share.director, "--cases", places_of(share)};
+      if (!share.fault.empty()) guest.args.insert(guest.args.end(), {"--fault", share.fault});
+      if (options_.verdict_only) guest.args.push_back("--verdict-only");
+      if (!options_.report_dir.empty()) {
+        guest.writable_dir = std::filesystem::absolute(options_.report_dir).lexically_normal().string();
+        guest.args.insert(guest.args.end(), {"--out", guest.writable_dir});
+      }
+      guest.time_limit = options_.patience * static_cast<int>(share.jobs.size() + 1);
+      guest.on_line = [&](std::string_view line) {
+        if (!line.starts_with(kResult) || heard == share.jobs.size()) return;
+        const Result<CaseResult> result = from_line(line.substr(kResult.size()));
+        finish(share.jobs[heard], result.ok() ? *result : lost(share.jobs[heard], result.error().message));
+        ++heard;
+      };
+      auto started = UmlGuest::start(std::move(guest));
+      if (!started.ok()) {
+        const std::lock_guard lock(mutex_);
+        if (!refused_) refused_ = started.error();
+        return;
+      }
+      const Result<UmlExit> end = started->wait();
+      share.jobs.erase(share.jobs.begin(), share.jobs.begin() + static_cast<std::ptrdiff_t>(heard));
+      if (share.jobs.empty()) return;
+      finish(share.jobs.front(),
+             lost(share.jobs.front(), end.ok() ? fmt::format("the guest ended with {} before this case", end->status)
+                                               : end.error().message));
+      share.jobs.erase(share.jobs.begin());
+    }
+  }
+
+  std::string places_of(const Share& share) const {
+    std::vector<std::size_t> places;
+    for (const std::size_t job : share.jobs) places.push_back(jobs_[job].place);
+    return write_places(places);
+  }
+
+  CaseResult lost(std::size_t job, const std::string& reason) const {
+    CaseResult result;
+    result.info = jobs_[job].info;
+    result.director = jobs_[job].director;
+    result.verdict = Verdict::kHarnessError;
+    result.reason = reason;
+    return result;
+  }
+
+  void finish(std::size_t job, CaseResult result) {
+    const std::lock_guard lock(mutex_);
+    result.rerun = rerun_line(jobs_[job]);
+    results_[job] = std::move(result);
+    done_(job, results_[job]);
+  }
+
+  const std::vector<Job>& jobs_;
+  const PoolOptions& options_;
+  const std::function<void(std::size_t, const CaseResult&)>& done_;
+  std::mutex mutex_;
+  std::vector<CaseResult> results_;
+  std::optional<Error> refused_;
+};
+
+}  // namespace
+
+Result<std::vector<CaseResult>> run_jobs_in_guests(const std::vector<Job>& jobs, const PoolOptions& options,
+                                                   const std::function<void(std::size_t, const CaseResult&)>& done) {
+  return GuestPool(jobs, options, done).run();
+}
+
+void live_in_guest(const GuestOrders& orders, const std::vector<CaseInfo>& catalogue,
+                   const std::function<GuestWork()>& prepare) {
+  run_guest_init({}, [&] {
+    const GuestWork work = prepare();
+    for (const std::size_t place : orders.cases) {
+      const CaseResult result = work(catalogue.at(place), orders.director, orders.fault);
+      fmt::print("{}{}\n", kResult, to_line(result));
+      std::fflush(stdout);
+    }
+    return 0;
+  });
+}
+
+std::string write_places(const std::vector<std::size_t>& places) {
+  std::string text;
+  for (std::size_t i = 0; i < places.size();) {
+    std::size_t end = i + 1;
+    while (end < places.size() && places[end] == places[end - 1] + 1) ++end;
+    text += fmt::format("{}{}", text.empty() ? "" : ",", places[i]);
+    if (end - i > 1) text += fmt::format("-{}", places[end - 1]);
+    i = end;
+  }
+  return text;
+}
+
+Result<std::vector<std::size_t>> read_places(const std::string& text) {
+  std::vector<std::size_t> places;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const auto number = [&](std::size_t* value) {
+    const auto [rest, error] = std::from_chars(at, end, *value);
+    at = rest;
+    return error == std::errc();
+  };
+  while (at != end) {
+    std::size_t first = 0, last = 0;
+    bool good = number(&first);
+    last = first;
+    if (good && at != end && *at == '-') {
+      ++at;
+      good = number(&last) && last >= first && last - first < 100'000;
+    }
+    if (!good || (at != end && *at != ',')) return usage_error(fmt::format("\"{}\" is not a list like 0-4,7", text));
+    for (std::size_t place = first; place <= last; ++place) places.push_back(place);
+    if (at != end) ++at;
+  }
+  return places;
+}
+
+}  // namespace lvspec
