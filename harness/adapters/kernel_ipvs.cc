@@ -44,6 +44,19 @@ Status sleep_for(nanoseconds time) {
   return {};
 }
 
+/// Until the kernel has counted a tick: the coarse clock moves with it and only then. A sleep as long as a tick is
+/// not enough, since a busy kernel may count late. Source: Linux kernel/time/tick-sched.c,
+/// tick_do_update_jiffies64().
+Status let_a_tick_pass(int hz) {
+  timespec before{}, now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &before);
+  do {
+    LVSPEC_TRY(sleep_for(tick_of(hz)));
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  } while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+  return {};
+}
+
 /// Hears fences that arrive on the wire.
 Result<FileDescriptor> make_fence_socket() {
   FileDescriptor socket(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -129,7 +142,7 @@ Status KernelIpvs::set_sysctl(const std::string& name, int value) {
 }
 
 Result<Tables> KernelIpvs::tables() {
-  LVSPEC_TRY(sleep_for(tick_of(hz_)));
+  LVSPEC_TRY(let_a_tick_pass(hz_));
   Tables tables;
   LVSPEC_ASSIGN(const std::vector<IpvsService> services, ipvs_.services());
   for (const IpvsService& said : services) {

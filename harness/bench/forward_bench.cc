@@ -149,7 +149,7 @@ Result<Comparison> bench_forwarding(int rounds, const std::string& director) {
 
   Comparison comparison(
       "forward", fmt::format("{} clients -> director -> 3 real servers, rr, persistent 300 s; {} connections, {} in "
-                             "flight; {} rounds",
+                             "flight; rounds: {}",
                              kBenchClients, kConnections, kBenchInFlight, rounds));
   // Not counted: neighbours are found, and every client is pinned, one at a time; of several first connections of one
   // client at once a proxy may send each elsewhere.

@@ -21,7 +21,7 @@ std::string config_of(World& world, const std::vector<std::uint16_t>& ports) {
   const Topology& topology = world.topology();
   std::string text =
       "global\n  maxconn 400\n  nbthread 1\n"
-      "defaults\n  mode tcp\n  "
+      "defaults\n  mode tcp\n  option splice-auto\n"
       "  timeout connect 10s\n  timeout client 30s\n  timeout server 30s\n";
   for (const std::uint16_t port : ports) {
     text += fmt::format(

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -30,14 +31,20 @@ struct Options {
   std::string json_file;
 };
 
-Status write_json(const std::string& path, const Options& options, const std::vector<Comparison>& comparisons) {
+/// How many programs wanted a CPU during the last minute. On a busy machine a tool that starts processes looks worse
+/// than it is, since each of them waits in the queue anew.
+double machine_load() {
+  double load = 0;
+  return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+Status write_json(const std::string& path, const Options& options, double load,
+                  const std::vector<Comparison>& comparisons) {
   utsname name{};
   uname(&name);
-  nlohmann::json all = {{"version", LVSPEC_VERSION},
-                        {"kernel", name.release},
-                        {"cpus", std::thread::hardware_concurrency()},
-                        {"rounds", options.rounds},
-                        {"comparisons", nlohmann::json::array()}};
+  nlohmann::json all = {
+      {"version", LVSPEC_VERSION}, {"kernel", name.release},   {"cpus", std::thread::hardware_concurrency()},
+      {"load_before", load},       {"rounds", options.rounds}, {"comparisons", nlohmann::json::array()}};
   for (const Comparison& comparison : comparisons) all["comparisons"].push_back(comparison.json());
   std::ofstream file(path);
   file << all.dump(2) << '\n';
@@ -47,6 +54,13 @@ Status write_json(const std::string& path, const Options& options, const std::ve
 }
 
 Status measure(const Options& options, std::vector<Comparison>* comparisons) {
+  const double load = machine_load();
+  if (load > 1)
+    fmt::print(
+        stderr,
+        "lvspec-bench: the machine is busy (load {:.1f}): spreads are wide, and tools that start a process for "
+        "each step look slower than they are\n",
+        load);
   LVSPEC_TRY(become_able_to_create_namespaces());
   const auto keep = [&](Result<Comparison> comparison) -> Status {
     if (!comparison.ok()) return comparison.error();
@@ -63,7 +77,7 @@ Status measure(const Options& options, std::vector<Comparison>* comparisons) {
     for (const int servers : options.servers) LVSPEC_TRY(keep(bench_worlds(options.rounds, servers)));
   if (wanted("probe")) LVSPEC_TRY(keep(bench_probes(options.rounds)));
   if (wanted("forward")) LVSPEC_TRY(keep(bench_forwarding(options.rounds, LVSPEC_DIRECTOR)));
-  if (!options.json_file.empty()) LVSPEC_TRY(write_json(options.json_file, options, *comparisons));
+  if (!options.json_file.empty()) LVSPEC_TRY(write_json(options.json_file, options, load, *comparisons));
   return {};
 }
 

@@ -69,7 +69,7 @@ Result<Comparison> bench_probes(int rounds) {
   const std::vector<Attempt> probes = attempts(topology, kProbes, {target}, Close::kServerFirst);
 
   Comparison comparison(
-      "probe", fmt::format("client -> one real server, {} in flight (curl: 1); {} rounds", kBenchInFlight, rounds));
+      "probe", fmt::format("client -> one real server, {} in flight (curl: 1); rounds: {}", kBenchInFlight, rounds));
   static const std::string kMeasure = "connections/s";
   for (int round = 0; round < rounds; ++round) {
     LVSPEC_ASSIGN(const Traffic connected, connect(client, probes, kBenchInFlight));

@@ -97,7 +97,7 @@ Result<Comparison> bench_worlds(int rounds, int servers) {
   LVSPEC_CHECK(rounds >= 1);
   Comparison comparison(
       fmt::format("world{}", servers),
-      fmt::format("client, director and {} real servers on one segment; {} rounds", servers, rounds));
+      fmt::format("client, director and {} real servers on one segment; rounds: {}", servers, rounds));
   // Not counted: whoever goes first of all meets code that is not in memory yet.
   LVSPEC_TRY(Ours::build(servers));
   let_the_kernel_clean_up(servers);

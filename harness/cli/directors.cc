@@ -37,7 +37,8 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
     return usage_error(
         fmt::format("--director {}: there is no such director; there is: {}", name, fmt::join(names, ", ")));
   if (name == "ipvs") {
-    if (!fault.empty()) return usage_error("--fault is for the bundled director; the kernel has no faults to switch on");
+    if (!fault.empty())
+      return usage_error("--fault is for the bundled director; the kernel has no faults to switch on");
     return DirectorFactory{name, DirectorPlace::kStack,
                            [](const DirectorSite& site) { return KernelIpvs::start(site, {}); }};
   }

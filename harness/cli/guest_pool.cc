@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -69,6 +70,7 @@ class GuestPool {
   void work_off(Share share) {
     while (!share.jobs.empty()) {
       std::size_t heard = 0;
+      auto since = std::chrono::steady_clock::now();
       UmlOptions guest;
       guest.init = program_folder() + "/lvspec";
       guest.args = {"worker", "--guest", "--director", share.director, "--cases", places_of(share)};
@@ -82,7 +84,12 @@ class GuestPool {
       guest.on_line = [&](std::string_view line) {
         if (!line.starts_with(kResult) || heard == share.jobs.size()) return;
         const Result<CaseResult> result = from_line(line.substr(kResult.size()));
-        finish(share.jobs[heard], result.ok() ? *result : lost(share.jobs[heard], result.error().message));
+        // The guest's own clock jumps; how long a case took us is seen from here. The first one pays for the boot.
+        const auto now = std::chrono::steady_clock::now();
+        CaseResult timed = result.ok() ? *result : lost(share.jobs[heard], result.error().message);
+        timed.wall_ms = std::chrono::duration<double, std::milli>(now - since).count();
+        since = now;
+        finish(share.jobs[heard], std::move(timed));
         ++heard;
       };
       auto started = UmlGuest::start(std::move(guest));

@@ -8,8 +8,8 @@
 
 namespace lvspec {
 
-/// As run_jobs, in user-mode-linux guests: each worker is a kernel of its own that boots, runs its share of the jobs in
-/// its own virtual time, and powers off. A guest that panics, hangs or ends early costs the case it was at
+/// As run_jobs, in user-mode-linux guests: each worker is a kernel of its own that boots, runs its share of the jobs
+/// in its own virtual time, and powers off. A guest that panics, hangs or ends early costs the case it was at
 /// (HARNESS-ERROR, with the tail of its log); a new one goes on with the rest.
 /// Error: no guest can be started on this machine, and what to do about it.
 Result<std::vector<CaseResult>> run_jobs_in_guests(const std::vector<Job>& jobs, const PoolOptions& options,
@@ -17,7 +17,8 @@ Result<std::vector<CaseResult>> run_jobs_in_guests(const std::vector<Job>& jobs,
 
 /// What the program does when it is PID 1 of such a guest: the jobs come on its command line, the results go to the
 /// console. Does not return: the guest powers off.
-using GuestWork = std::function<CaseResult(const CaseInfo& info, const std::string& director, const std::string& fault)>;
+using GuestWork =
+    std::function<CaseResult(const CaseInfo& info, const std::string& director, const std::string& fault)>;
 struct GuestOrders {
   std::string director, fault, report_dir;
   bool verdict_only = false;

@@ -7,8 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <ctime>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -169,7 +169,8 @@ int run(RunOptions options, const Catalogue& catalogue) {
   std::vector<Job> jobs;
   for (int turn = 0; turn < options.repeat; ++turn)
     for (const std::string& director : options.directors)
-      for (const CaseInfo& info : *selected) jobs.push_back({info, director, options.fault, place_of(info, catalogue)});
+      for (const CaseInfo& info : *selected)
+        jobs.push_back({info, director, options.fault, place_of(info, catalogue)});
 
   Run run;
   run.version = LVSPEC_VERSION;

@@ -59,13 +59,18 @@ struct CallbackDeleter {
 /// One exchange while it lasts.
 struct Exchange {
   const std::function<void(nlmsghdr*)>& read;
-  int error = 0;  ///< errno as the kernel said it
+  std::uint32_t sequence = 0;  ///< of what we sent
+  int error = 0;               ///< errno as the kernel said it
   bool over = false;
 
   static int on_message(nl_msg* message, void* self) {
     auto* exchange = static_cast<Exchange*>(self);
     if (exchange->read) exchange->read(nlmsg_hdr(message));
     return NL_OK;
+  }
+  /// libnl counts answers, and would be out of step for good after one that the kernel swallowed.
+  static int on_any(nl_msg* message, void* self) {
+    return nlmsg_hdr(message)->nlmsg_seq == static_cast<Exchange*>(self)->sequence ? NL_OK : NL_SKIP;
   }
   static int on_end(nl_msg*, void* self) {
     static_cast<Exchange*>(self)->over = true;
@@ -133,6 +138,7 @@ struct IpvsSocket::Order {
   About about = About::kOther;
   int flags = 0;
   std::function<void(nl_msg*)> fill = nullptr;
+  bool answer_may_be_swallowed = false;
 };
 
 void IpvsSocket::Closer::operator()(nl_sock* socket) const { nl_socket_free(socket); }
@@ -154,6 +160,7 @@ Result<IpvsSocket> IpvsSocket::open(const NetworkNamespace& netns) {
   const int family = genl_ctrl_resolve(socket.get(), IPVS_GENL_NAME);
   if (family == -NLE_OBJ_NOTFOUND) return unsupported(kNoIpvs);
   if (family < 0) return Error{fmt::format("{}: generic netlink family IPVS: {}", netns.name(), nl_geterror(family))};
+  nl_socket_set_nonblocking(socket.get());
   return IpvsSocket(std::move(socket), family);
 }
 
@@ -166,18 +173,24 @@ Status IpvsSocket::carry_out(const Order& order, const MessageReader& read) {
   if (order.fill) order.fill(message.get());
 
   // libnl asks for an acknowledgement by itself, so every exchange but a dump ends in one.
-  Exchange exchange{read};
+  Exchange exchange{.read = read};
   const std::unique_ptr<nl_cb, CallbackDeleter> callbacks(nl_cb_alloc(NL_CB_DEFAULT));
   LVSPEC_CHECK(callbacks != nullptr);
+  nl_cb_set(callbacks.get(), NL_CB_SEQ_CHECK, NL_CB_CUSTOM, Exchange::on_any, &exchange);
   nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, Exchange::on_message, &exchange);
   nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, Exchange::on_end, &exchange);
   nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, Exchange::on_end, &exchange);
   nl_cb_err(callbacks.get(), NL_CB_CUSTOM, Exchange::on_error, &exchange);
+  // The kernel has answered when sendmsg returns, and has the next part of a dump ready when recvmsg does: an empty
+  // socket means that no answer will come.
   int sent = nl_send_auto(socket_.get(), message.get());
+  exchange.sequence = nlmsg_hdr(message.get())->nlmsg_seq;
   while (sent >= 0 && !exchange.over) {
     const int received = nl_recvmsgs(socket_.get(), callbacks.get());
     if (received < 0 && !exchange.over) sent = received;
   }
+  if (sent == -NLE_AGAIN && order.answer_may_be_swallowed) return {};
+  if (sent == -NLE_AGAIN) return Error{fmt::format("IPVS: {}: the kernel did not answer", what)};
   if (sent < 0) return Error{fmt::format("IPVS: {}: {}", what, nl_geterror(sent))};
   if (exchange.error == 0) return {};
   if (const char* words = refusal(order.about, exchange.error); words != nullptr)
@@ -288,16 +301,21 @@ Status IpvsSocket::start_daemon(const SyncDaemon& daemon) {
                     .fill = [&](nl_msg* message) { genl::put_daemon(message, daemon, genl::Detail::kFull); }});
 }
 
+// A thread that is stopped before it ever ran makes kthread_stop() return EINTR, and netlink_rcv_skb() takes EINTR
+// from a command as "this one answers by itself": the daemon is stopped, and nobody says so. ipvsadm waits for ever
+// then. Seen on 6.1.176 with a daemon that was started less than a tick before.
 Status IpvsSocket::stop_daemon(SyncRole role) {
   return carry_out({.command = IPVS_CMD_DEL_DAEMON,
                     .verb = "stop sync daemon",
                     .object = role == SyncRole::kMaster ? "master" : "backup",
                     .about = About::kDaemon,
-                    .fill = [&](nl_msg* message) {
-                      SyncDaemon daemon;
-                      daemon.role = role;
-                      genl::put_daemon(message, daemon, genl::Detail::kIdentity);
-                    }});
+                    .fill =
+                        [&](nl_msg* message) {
+                          SyncDaemon daemon;
+                          daemon.role = role;
+                          genl::put_daemon(message, daemon, genl::Detail::kIdentity);
+                        },
+                    .answer_may_be_swallowed = true});
 }
 
 Result<std::vector<SyncDaemon>> IpvsSocket::daemons() {

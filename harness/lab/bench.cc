@@ -78,7 +78,8 @@ struct Bench::State {
   RealServers servers;
   Fence fence;
   std::unique_ptr<DirectorUnderTest> director;
-  std::chrono::nanoseconds elapsed{0};
+  std::chrono::nanoseconds elapsed{0};   // by elapse
+  std::chrono::nanoseconds built_at{0};  // by the lab's own clock
   History history;
   std::function<void(Bench&)> closing;
 };
@@ -97,6 +98,7 @@ Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory) c
   LVSPEC_ASSIGN(Fence fence, Fence::create(world));
 
   auto state = std::make_unique<Bench::State>(lab, std::move(world), std::move(servers), std::move(fence));
+  if (lab.now) state->built_at = lab.now();
   state->capture.emplace(std::move(capture));
   DirectorSite site;
   site.netns = &state->world.director().netns;
@@ -154,7 +156,7 @@ IpAddress Bench::rip_of(const std::string& name, int family) const {
   return IpAddress::of(family == AF_INET6 ? "::1" : "127.0.0.1");
 }
 
-void Bench::note(const std::string& what) { state_->history.add(state_->elapsed, what); }
+void Bench::note(const std::string& what) { state_->history.add(elapsed(), what); }
 
 Status Bench::add(VirtualService service) {
   if (service.servers.empty()) {
@@ -222,7 +224,9 @@ void Bench::elapse(std::chrono::nanoseconds time) {
   note(fmt::format("{} s have passed", std::chrono::duration<double>(time).count()));
 }
 
-std::chrono::nanoseconds Bench::elapsed() const { return state_->elapsed; }
+std::chrono::nanoseconds Bench::elapsed() const {
+  return state_->lab.now ? state_->lab.now() - state_->built_at : state_->elapsed;
+}
 std::chrono::nanoseconds Bench::granule(std::chrono::nanoseconds interval) const {
   return state_->director->granule(interval);
 }
@@ -358,12 +362,17 @@ Answer BenchClient::syn(const IpAddress& vip, std::uint16_t port, std::uint16_t 
 
 Lab host_lab() {
   return {"host", "the director's own clock: it stands still and is moved by control message",
-          [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }};
+          [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }, nullptr};
 }
 
 Lab uml_lab() {
   return {"uml", "the guest kernel's: virtual, it jumps over idleness",
-          [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }};
+          [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); },
+          [] {
+            timespec now{};
+            clock_gettime(CLOCK_MONOTONIC, &now);
+            return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+          }};
 }
 
 }  // namespace lvspec

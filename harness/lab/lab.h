@@ -24,6 +24,8 @@ struct Lab {
   std::string clock;  ///< whose time it is, in words, for the report
   /// Lets time pass for everything in the world; returns when every timer due has fired.
   std::function<Status(DirectorUnderTest&, std::chrono::nanoseconds)> elapse;
+  /// A lab whose time passes by itself, however little, tells it here; elsewhere time is what elapse has added up.
+  std::function<std::chrono::nanoseconds()> now;
 };
 
 /// Namespaces of the running kernel; time is the director's own and moves by message.

@@ -234,6 +234,15 @@ TEST_F(Peer, RefusalsHaveIpvsadmsWords) {
               StartsWith("new server TCP 198.51.100.10:80 203.0.113.11:80: Destination already exists"));
 }
 
+// The kernel swallows the answer to a stop that comes before the daemon ever ran; nobody may hang for that.
+TEST_F(Peer, ADaemonStoppedAtOnceIsStopped) {
+  for (const SyncRole role : {SyncRole::kMaster, SyncRole::kBackup}) {
+    ASSERT_EQ(said(ipvs_->start_daemon({.role = role})), "ok");
+    ASSERT_EQ(said(ipvs_->stop_daemon(role)), "ok");
+    EXPECT_THAT(ipvs_->daemons().value(), IsEmpty());
+  }
+}
+
 TEST_F(Peer, UnknownServicesHaveNoServersAndNoError) {  // NLK-03
   EXPECT_THAT(ipvs_->servers(ServiceId::of_mark(77)).value(), IsEmpty());
   EXPECT_THAT(said(Status(ipvs_->service(ServiceId::of_mark(77)).error())), HasSubstr("No such service"));

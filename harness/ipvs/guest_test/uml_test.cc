@@ -27,7 +27,7 @@ TEST(KernelIpvsInUml, AgreesWithIpvsadmAndWithTheModel) {
     options.args = {std::string("--gtest_filter=") + filter};
   int failures = 0, passed = 0;
   options.on_line = [&](std::string_view line) {
-    std::cout << "  guest| " << line << "\n";
+    std::cout << "  guest| " << line << std::endl;  // live
     failures += line.find("[  FAILED  ]") != std::string_view::npos ? 1 : 0;
     passed += line.find("[       OK ]") != std::string_view::npos ? 1 : 0;
   };

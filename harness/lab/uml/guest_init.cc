@@ -141,7 +141,7 @@ Status load_module(const std::string& release_dir, const std::string& name) {
   LVSPEC_ASSIGN(const std::vector<std::string> order, module_load_order({dependencies, dependencies_size}, name));
   for (const std::string& path : order) {
     if (loaded.count(path) != 0) continue;
-    const std::string file = release_dir + "/" + path;
+    const std::string file = fmt::format("{}/{}", release_dir, path);
     const FileDescriptor module(open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!module.valid()) return system_error(fmt::format("module {}: open({})", name, file));
     LVSPEC_ASSIGN(const std::size_t size, module_without_debug_info(module.get(), image));
