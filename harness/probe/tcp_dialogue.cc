@@ -13,6 +13,13 @@ namespace {
 
 bool must_wait(int error) { return error == EAGAIN || error == EINTR; }
 
+int pending_error(const FileDescriptor& socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
 }  // namespace
 
 Result<TcpDialogue> TcpDialogue::begin(const std::string& node, const Attempt& attempt, Then then) {
@@ -74,8 +81,14 @@ Result<bool> TcpDialogue::ask() {
   // Where the server shall close first it can be told so at once: one segment and one round trip less.
   const bool bye = then_ == Then::kClose && attempt_.close == Close::kServerFirst;
   const std::string_view question = bye ? "WHO\nBYE\n" : "WHO\n";
-  if (send(socket_.get(), question.data(), question.size(), MSG_NOSIGNAL) < 0)
-    return must_wait(errno) ? Result<bool>(false) : died("connect", errno);
+  if (send(socket_.get(), question.data(), question.size(), MSG_NOSIGNAL) < 0) {
+    if (!must_wait(errno)) return died("connect", errno);
+    // An ICMP error that comes while connect() still holds the socket, as it does where one CPU does everything, is
+    // noted as a "soft" error: poll reports it for ever, send says EAGAIN, and the SYN would be sent again after 1 s.
+    // It is the answer to our SYN all the same. Source: net/ipv4/tcp_ipv4.c, tcp_v4_err().
+    const int noted = pending_error(socket_);
+    return noted == 0 ? Result<bool>(false) : died("connect", noted);
+  }
   phase_ = Phase::kListening;
   return false;  // the answer cannot be here yet, and its coming wakes us
 }

@@ -153,7 +153,7 @@ Result<std::vector<std::string>> uml_command_line(const UmlOptions& options) {
   };
   auto environment = options.environment;
   if (!options.writable_dir.empty()) environment.emplace_back(guest_protocol::kWritableDir, options.writable_dir);
-  for (const auto& [name, value] : environment) words.push_back(name + "=" + value);
+  for (const auto& [name, value] : environment) words.push_back(fmt::format("{}={}", name, value));
   if (!options.args.empty()) words.push_back("--");
   words.insert(words.end(), options.args.begin(), options.args.end());
 
