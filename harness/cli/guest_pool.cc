@@ -1,7 +1,7 @@
 #include "harness/cli/guest_pool.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <charconv>
@@ -22,6 +22,8 @@ namespace {
 
 /// What a line of the guest's console begins with when it is a result.
 constexpr std::string_view kResult = "lvspec-result: ";
+/// ... and when it names the kernel that is judged.
+constexpr std::string_view kKernel = "lvspec-kernel: ";
 
 /// Jobs that one guest can do one after the other: same director, same fault.
 struct Share {
@@ -82,6 +84,10 @@ class GuestPool {
       }
       guest.time_limit = options_.patience * static_cast<int>(share.jobs.size() + 1);
       guest.on_line = [&](std::string_view line) {
+        if (line.starts_with(kKernel) && options_.on_kernel) {
+          const std::lock_guard lock(mutex_);
+          options_.on_kernel(std::string(line.substr(kKernel.size())));
+        }
         if (!line.starts_with(kResult) || heard == share.jobs.size()) return;
         const Result<CaseResult> result = from_line(line.substr(kResult.size()));
         // The guest's own clock jumps; how long a case took us is seen from here. The first one pays for the boot.
@@ -114,14 +120,7 @@ class GuestPool {
     return write_places(places);
   }
 
-  CaseResult lost(std::size_t job, const std::string& reason) const {
-    CaseResult result;
-    result.info = jobs_[job].info;
-    result.director = jobs_[job].director;
-    result.verdict = Verdict::kHarnessError;
-    result.reason = reason;
-    return result;
-  }
+  CaseResult lost(std::size_t job, const std::string& reason) const { return lost_result(jobs_[job], reason); }
 
   void finish(std::size_t job, CaseResult result) {
     const std::lock_guard lock(mutex_);
@@ -148,6 +147,9 @@ Result<std::vector<CaseResult>> run_jobs_in_guests(const std::vector<Job>& jobs,
 void live_in_guest(const GuestOrders& orders, const std::vector<CaseInfo>& catalogue,
                    const std::function<GuestWork()>& prepare) {
   run_guest_init({}, [&] {
+    utsname name{};
+    uname(&name);
+    fmt::print("{}{} {}\n", kKernel, name.sysname, name.release);
     const GuestWork work = prepare();
     for (const std::size_t place : orders.cases) {
       const CaseResult result = work(catalogue.at(place), orders.director, orders.fault);

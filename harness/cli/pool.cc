@@ -142,14 +142,7 @@ class Pool {
     return {};
   }
 
-  CaseResult lost(std::size_t job, const std::string& reason) {
-    CaseResult result;
-    result.info = jobs_[job].info;
-    result.director = jobs_[job].director;
-    result.verdict = Verdict::kHarnessError;
-    result.reason = reason;
-    return result;
-  }
+  CaseResult lost(std::size_t job, const std::string& reason) const { return lost_result(jobs_[job], reason); }
 
   void finish(std::size_t job, CaseResult result) {
     result.rerun = rerun_line(jobs_[job]);
@@ -172,6 +165,15 @@ std::string rerun_line(const Job& job) {
   std::string line = fmt::format("ci/lvspec run --director {} --case {}", job.director, job.info.id);
   if (!job.fault.empty()) line += " --fault " + job.fault;
   return line;
+}
+
+CaseResult lost_result(const Job& job, const std::string& reason) {
+  CaseResult result;
+  result.info = job.info;
+  result.director = job.director;
+  result.verdict = Verdict::kHarnessError;
+  result.reason = reason;
+  return result;
 }
 
 Result<std::vector<CaseResult>> run_jobs(const std::vector<Job>& jobs, const PoolOptions& options,

@@ -21,10 +21,15 @@ struct Job {
 /// The command that runs this job again.
 std::string rerun_line(const Job& job);
 
+/// The result of a job that never came to a verdict, and why.
+CaseResult lost_result(const Job& job, const std::string& reason);
+
 struct PoolOptions {
   int workers = 1;
   std::string report_dir;     ///< evidence goes below it; empty: none is kept
   bool verdict_only = false;  ///< end each case at its first failure
+  /// Told the kernel of each guest, "Linux 6.1.176"; may be empty.
+  std::function<void(const std::string&)> on_kernel;
   /// A case that takes longer hangs; protocol time does not count.
   std::chrono::seconds patience{60};
 };

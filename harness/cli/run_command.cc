@@ -10,6 +10,7 @@
 #include <ctime>
 #include <map>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "harness/cli/commands.h"
@@ -188,6 +189,8 @@ int run(RunOptions options, const Catalogue& catalogue) {
   PoolOptions pool;
   pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   pool.report_dir = options.out;
+  std::set<std::string> guest_kernels;
+  pool.on_kernel = [&](const std::string& kernel) { guest_kernels.insert(kernel); };
   const auto start = std::chrono::steady_clock::now();
   {
     Progress progress(jobs.size());
@@ -195,6 +198,7 @@ int run(RunOptions options, const Catalogue& catalogue) {
     if (!results.ok()) return complain(results.error());
     run.cases = std::move(*results);
   }
+  for (const std::string& kernel : guest_kernels) run.environment.kernel += fmt::format(", guest {}", kernel);
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   for (const CaseResult& result : run.cases)

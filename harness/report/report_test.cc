@@ -267,5 +267,22 @@ TEST_F(WriteReport, LeavesNoTemporaryFileWhereRenameFails) {
     EXPECT_EQ(entry.path().filename().string(), "results.json");
 }
 
+TEST(Text, DifferencesBetweenDirectorsAreNamed) {
+  lvspec::Run run;
+  const auto add = [&](const char* id, const char* director, Verdict verdict) {
+    CaseResult result;
+    result.info.id = id;
+    result.director = director;
+    result.verdict = verdict;
+    run.cases.push_back(result);
+  };
+  add("pcc.one", "bundled", Verdict::kPass);
+  add("pcc.one", "ipvs", Verdict::kPass);
+  EXPECT_EQ(differences_text(run), "differences between the directors: none\n");
+  add("pcc.two", "bundled", Verdict::kPass);
+  add("pcc.two", "ipvs", Verdict::kFail);
+  EXPECT_EQ(differences_text(run), "differences between the directors: 1\n  pcc.two: bundled PASS ipvs FAIL\n");
+}
+
 }  // namespace
 }  // namespace lvspec

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "harness/report/escape.h"
 #include "harness/report/tally.h"
@@ -104,6 +105,25 @@ std::string progress_line(const CaseResult& result) {
                      terminal_text(detail.substr(0, detail.find('\n'))));
 }
 
+std::string differences_text(const Run& run) {
+  std::map<std::string, std::map<std::string, Verdict>> by_case;
+  for (const CaseResult& result : run.cases) by_case[result.info.id][result.director] = result.verdict;
+  std::string out;
+  int different = 0;
+  for (const auto& [id, verdicts] : by_case) {
+    const bool same = std::all_of(verdicts.begin(), verdicts.end(),
+                                  [&](const auto& entry) { return entry.second == verdicts.begin()->second; });
+    if (same) continue;
+    ++different;
+    out += fmt::format("  {}:", terminal_text(id));
+    for (const auto& [director, verdict] : verdicts)
+      out += fmt::format(" {} {}", terminal_text(director), name_of(verdict));
+    out += '\n';
+  }
+  if (different == 0) return "differences between the directors: none\n";
+  return fmt::format("differences between the directors: {}\n{}", different, out);
+}
+
 std::string summary_text(const Run& run, const std::string& report_dir) {
   const Tallies tallies(run);
   std::vector<std::vector<std::string>> rows = {{"suite"}};
@@ -129,6 +149,7 @@ std::string summary_text(const Run& run, const std::string& report_dir) {
 
   std::string out = table_text(rows) + '\n' + skipped_text(run);
   if (is_partial(run)) out += overall_word(run) + " cases of the catalogue; no word on the whole\n";
+  if (tallies.directors.size() > 1) out += differences_text(run);
   const double protocol_s = virtual_seconds(run);
   out += fmt::format("{} of protocol time in {}", duration_text(protocol_s), duration_text(run.wall_s));
   if (run.wall_s > 0 && protocol_s > run.wall_s) out += fmt::format(", {:.0f} times faster", protocol_s / run.wall_s);

@@ -11,6 +11,9 @@ namespace lvspec {
 /// @param report_dir  as the user gave it to --out; empty where no report was written.
 std::string summary_text(const Run& run, const std::string& report_dir);
 
+/// The cases whose verdicts differ between the directors of a run, a line each, under a line that counts them.
+std::string differences_text(const Run& run);
+
 /// What a case that needs attention tells on the terminal: what was promised, what happened, where the evidence is,
 /// how to see it again. Several lines, the last one ended.
 /// @param report_dir  goes before the case's evidence folder, so that the path can be pasted.

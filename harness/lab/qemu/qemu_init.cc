@@ -105,7 +105,7 @@ void run_qemu_init(const std::function<int()>& body) {
               static_cast<long long>(up.tv_sec) * 1000 + up.tv_nsec / 1000000);
   std::fflush(stdout);
   tcdrain(STDOUT_FILENO);
-  // A microvm without ACPI cannot be switched off, a reset ends it (qemu -no-reboot, kernel reboot=t).
+  // A reset ends qemu on every machine (qemu -no-reboot, kernel reboot=t); to be switched off takes drivers.
   reboot(RB_AUTOBOOT);
   _exit(status);  // not reached: PID 1 was allowed to
 }
