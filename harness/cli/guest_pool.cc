@@ -13,6 +13,10 @@
 #include <thread>
 
 #include "harness/cli/directors.h"
+#include "harness/lab/qemu/debian_kernel.h"
+#include "harness/lab/qemu/initramfs.h"
+#include "harness/lab/qemu/qemu_guest.h"
+#include "harness/lab/qemu/qemu_init.h"
 #include "harness/lab/uml/guest_init.h"
 #include "harness/lab/uml/uml_guest.h"
 #include "harness/report/json.h"
@@ -31,11 +35,61 @@ struct Share {
   std::vector<std::size_t> jobs;
 };
 
+/// What a guest of either kind is to do.
+struct GuestCommand {
+  std::vector<std::string> args;  ///< of our own program, its PID 1
+  std::string writable_dir;
+  std::chrono::milliseconds time_limit{};
+  std::function<void(std::string_view)> on_line;
+};
+
+/// Boots a guest and sees it through. Error: none can be started here. Inside: its status, or how it died.
+using Boot = std::function<Result<Result<int>>(const GuestCommand&)>;
+
+Result<Result<int>> boot_uml(const GuestCommand& command) {
+  UmlOptions options;
+  options.init = program_folder() + "/lvspec";
+  options.args = command.args;
+  options.writable_dir = command.writable_dir;
+  options.time_limit = command.time_limit;
+  options.on_line = command.on_line;
+  LVSPEC_ASSIGN(UmlGuest guest, UmlGuest::start(std::move(options)));
+  const Result<UmlExit> end = guest.wait();
+  return end.ok() ? Result<int>(end->status) : Result<int>(end.error());
+}
+
+/// Guests of qemu share one kernel and one initramfs, which holds our programs and the fixtures at their own paths.
+Result<Boot> qemu_boot(const PoolOptions& options) {
+  LVSPEC_ASSIGN(const GuestKernel kernel, find_kernel(options.kernel, options.modules));
+  InitramfsContents contents;
+  for (const char* name : {"/lvspec", "/lvspec-director", "/lvspec-director-faulty"})
+    contents.programs.push_back(program_folder() + name);
+  contents.trees = {LVSPEC_FIXTURES_FOLDER};
+  contents.modules_dir = kernel.modules;
+  contents.modules = ipvs_modules();
+  LVSPEC_ASSIGN(FileDescriptor image, build_initramfs(contents));
+  const auto initramfs = std::make_shared<const FileDescriptor>(std::move(image));
+  return Boot([=](const GuestCommand& command) -> Result<Result<int>> {
+    QemuOptions guest_options;
+    guest_options.kernel = kernel.vmlinuz;
+    guest_options.initramfs = initramfs;
+    guest_options.init = program_folder() + "/lvspec";
+    guest_options.args = command.args;
+    guest_options.writable_dir = command.writable_dir;
+    guest_options.time_limit = command.time_limit;
+    guest_options.accel = options.accel;
+    guest_options.on_line = command.on_line;
+    LVSPEC_ASSIGN(QemuGuest guest, QemuGuest::start(std::move(guest_options)));
+    const Result<QemuExit> end = guest.wait();
+    return end.ok() ? Result<int>(end->status) : Result<int>(end.error());
+  });
+}
+
 class GuestPool {
  public:
-  GuestPool(const std::vector<Job>& jobs, const PoolOptions& options,
+  GuestPool(Boot boot, const std::vector<Job>& jobs, const PoolOptions& options,
             const std::function<void(std::size_t, const CaseResult&)>& done)
-      : jobs_(jobs), options_(options), done_(done), results_(jobs.size()) {}
+      : boot_(std::move(boot)), jobs_(jobs), options_(options), done_(done), results_(jobs.size()) {}
 
   Result<std::vector<CaseResult>> run() {
     std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> kinds;
@@ -73,8 +127,7 @@ class GuestPool {
     while (!share.jobs.empty()) {
       std::size_t heard = 0;
       auto since = std::chrono::steady_clock::now();
-      UmlOptions guest;
-      guest.init = program_folder() + "/lvspec";
+      GuestCommand guest;
       guest.args = {"worker", "--guest", "--director", share.director, "--cases", places_of(share)};
       if (!share.fault.empty()) guest.args.insert(guest.args.end(), {"--fault", share.fault});
       if (options_.verdict_only) guest.args.push_back("--verdict-only");
@@ -98,18 +151,17 @@ class GuestPool {
         finish(share.jobs[heard], std::move(timed));
         ++heard;
       };
-      auto started = UmlGuest::start(std::move(guest));
-      if (!started.ok()) {
+      const Result<Result<int>> end = boot_(guest);
+      if (!end.ok()) {
         const std::lock_guard lock(mutex_);
-        if (!refused_) refused_ = started.error();
+        if (!refused_) refused_ = end.error();
         return;
       }
-      const Result<UmlExit> end = started->wait();
       share.jobs.erase(share.jobs.begin(), share.jobs.begin() + static_cast<std::ptrdiff_t>(heard));
       if (share.jobs.empty()) return;
       finish(share.jobs.front(),
-             lost(share.jobs.front(), end.ok() ? fmt::format("the guest ended with {} before this case", end->status)
-                                               : end.error().message));
+             lost(share.jobs.front(),
+                  end->ok() ? fmt::format("the guest ended with {} before this case", **end) : end->error().message));
       share.jobs.erase(share.jobs.begin());
     }
   }
@@ -129,6 +181,7 @@ class GuestPool {
     done_(job, results_[job]);
   }
 
+  Boot boot_;
   const std::vector<Job>& jobs_;
   const PoolOptions& options_;
   const std::function<void(std::size_t, const CaseResult&)>& done_;
@@ -141,12 +194,14 @@ class GuestPool {
 
 Result<std::vector<CaseResult>> run_jobs_in_guests(const std::vector<Job>& jobs, const PoolOptions& options,
                                                    const std::function<void(std::size_t, const CaseResult&)>& done) {
-  return GuestPool(jobs, options, done).run();
+  if (options.kernel.empty()) return GuestPool(boot_uml, jobs, options, done).run();
+  LVSPEC_ASSIGN(Boot boot, qemu_boot(options));
+  return GuestPool(std::move(boot), jobs, options, done).run();
 }
 
 void live_in_guest(const GuestOrders& orders, const std::vector<CaseInfo>& catalogue,
                    const std::function<GuestWork()>& prepare) {
-  run_guest_init({}, [&] {
+  const auto body = [&] {
     utsname name{};
     uname(&name);
     fmt::print("{}{} {}\n", kKernel, name.sysname, name.release);
@@ -157,7 +212,9 @@ void live_in_guest(const GuestOrders& orders, const std::vector<CaseInfo>& catal
       std::fflush(stdout);
     }
     return 0;
-  });
+  };
+  if (is_qemu_init()) run_qemu_init(body);
+  run_guest_init({}, body);
 }
 
 std::string write_places(const std::vector<std::size_t>& places) {

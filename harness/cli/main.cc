@@ -7,6 +7,7 @@
 #include "harness/cli/directors.h"
 #include "harness/cli/guest_pool.h"
 #include "harness/lab/lab.h"
+#include "harness/lab/qemu/qemu_init.h"
 #include "harness/testing/case.h"
 #include "harness/testing/worker.h"
 
@@ -35,7 +36,7 @@ Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
   command->add_option("--out", options->report_dir);
   command->add_flag("--verdict-only", options->verdict_only);
   return [=, &catalogue] {
-    options->lab = guest->count() > 0 ? uml_lab() : host_lab();
+    options->lab = guest->count() == 0 ? host_lab() : is_qemu_init() ? qemu_lab() : uml_lab();
     options->director = director_named;
     if (guest->count() > 0) {
       const auto cases = read_places(*places);

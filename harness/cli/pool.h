@@ -28,6 +28,8 @@ struct PoolOptions {
   int workers = 1;
   std::string report_dir;     ///< evidence goes below it; empty: none is kept
   bool verdict_only = false;  ///< end each case at its first failure
+  std::string kernel, modules;  ///< of qemu guests: a vmlinuz or "debian:6.1", its modules; empty: no qemu
+  std::string accel = "tcg";    ///< of qemu guests
   /// Told the kernel of each guest, "Linux 6.1.176"; may be empty.
   std::function<void(const std::string&)> on_kernel;
   /// A case that takes longer hangs; protocol time does not count.

@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "harness/adapters/kernel_ipvs.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/directors.h"
 #include "harness/cli/guest_pool.h"
@@ -30,6 +31,7 @@ namespace {
 struct RunOptions {
   std::vector<std::string> directors;
   std::string lab = "auto";
+  std::string kernel, modules, accel = "tcg";
   Selection selection;
   std::string shard;
   std::string fault;
@@ -63,6 +65,7 @@ class Progress {
 /// The lab for a director: the fastest one in which it and virtual time both work.
 std::string lab_for(const std::string& director, const RunOptions& options) {
   if (options.lab != "auto") return options.lab;
+  if (!options.kernel.empty()) return "qemu";
   return director == "bundled" ? "host" : "uml";
 }
 
@@ -70,7 +73,8 @@ std::string lab_for(const std::string& director, const RunOptions& options) {
 std::vector<Lab> labs_of(const RunOptions& options) {
   std::vector<Lab> labs;
   for (const std::string& director : options.directors) {
-    const Lab lab = lab_for(director, options) == "uml" ? uml_lab() : host_lab();
+    const std::string name = lab_for(director, options);
+    const Lab lab = name == "uml" ? uml_lab() : name == "qemu" ? qemu_lab() : host_lab();
     if (std::none_of(labs.begin(), labs.end(), [&](const Lab& known) { return known.name == lab.name; }))
       labs.push_back(lab);
   }
@@ -95,7 +99,7 @@ Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, const 
     for (const std::size_t place : places) here.push_back(jobs[place]);
     const auto show = [&](std::size_t, const CaseResult& result) { done(result); };
     if (lab == "host") LVSPEC_TRY(try_in_child(become_able_to_create_namespaces));
-    LVSPEC_ASSIGN(auto found, lab == "uml" ? run_jobs_in_guests(here, pool, show) : run_jobs(here, pool, show));
+    LVSPEC_ASSIGN(auto found, lab == "host" ? run_jobs(here, pool, show) : run_jobs_in_guests(here, pool, show));
     for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = std::move(found[i]);
   }
   return results;
@@ -150,6 +154,13 @@ int run(RunOptions options, const Catalogue& catalogue) {
   options.directors.erase(std::unique(options.directors.begin(), options.directors.end()), options.directors.end());
   for (const std::string& director : options.directors)
     if (const auto known = director_named(director); !known.ok()) return complain(known.error());
+  if (!options.kernel.empty() && options.lab != "auto" && options.lab != "qemu")
+    return complain(
+        usage_error(fmt::format("--kernel {}: goes with --lab qemu, not {}", options.kernel, options.lab)));
+  if (!options.modules.empty() && options.kernel.empty())
+    return complain(usage_error(fmt::format("--modules {}: goes with --kernel VMLINUZ", options.modules)));
+  if (std::count(options.directors.begin(), options.directors.end(), "ipvs") != 0 && options.lab == "host")
+    if (const Status available = KernelIpvs::available(); !available.ok()) return complain(available.error());
   if (!options.shard.empty())
     if (const Status read = read_shard(options.shard, &options.selection); !read.ok()) return complain(read.error());
   if (!options.fault.empty()) {
@@ -189,6 +200,11 @@ int run(RunOptions options, const Catalogue& catalogue) {
   PoolOptions pool;
   pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   pool.report_dir = options.out;
+  pool.accel = options.accel;
+  pool.modules = options.modules;
+  pool.kernel = options.kernel;
+  if (options.lab == "qemu" && pool.kernel.empty()) pool.kernel = "debian:6.1";
+  if (options.lab == "qemu" || !options.kernel.empty()) pool.patience *= 3;  // an emulated CPU
   std::set<std::string> guest_kernels;
   pool.on_kernel = [&](const std::string& kernel) { guest_kernels.insert(kernel); };
   const auto start = std::chrono::steady_clock::now();
@@ -219,13 +235,20 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue) {
       "Examples:\n"
       "  lvspec run --out report\n"
       "  lvspec run --suite pcc --case 'pcc.same-*' --level must\n"
+      "  lvspec run --director bundled --director ipvs  the kernel's own IPVS beside the bundled director\n"
+      "  lvspec run --director ipvs --kernel debian:6.1 that of a distribution's kernel, in qemu\n"
       "  lvspec run --fault no-persistence            a deliberately broken director: must fail\n"
       "Exit status: 0 all conform, 1 something does not, 2 usage, 3 nothing selected or asserted,\n"
       "             4 harness error, 5 inconclusive only");
   auto options = std::make_shared<RunOptions>();
   command->add_option("--director", options->directors, "director under test; may be repeated (default: bundled)");
-  command->add_option("--lab", options->lab, "where worlds live: auto, host, or uml (user-mode-linux guests)")
-      ->check(CLI::IsMember({"auto", "host", "uml"}))
+  command->add_option("--lab", options->lab, "where worlds live: auto, host, uml (user-mode-linux guests), qemu")
+      ->check(CLI::IsMember({"auto", "host", "uml", "qemu"}))
+      ->capture_default_str();
+  command->add_option("--kernel", options->kernel, "kernel of qemu guests: a vmlinuz, debian:6.1 or debian:6.12");
+  command->add_option("--modules", options->modules, "its modules, where they are not beside it");
+  command->add_option("--accel", options->accel, "of qemu guests: tcg (virtual time) or kvm (real time)")
+      ->check(CLI::IsMember({"tcg", "kvm"}))
       ->capture_default_str();
   command->add_option("--suite", options->selection.suites, "only this suite; may be repeated");
   command->add_option("--case", options->selection.globs,

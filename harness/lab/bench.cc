@@ -365,14 +365,24 @@ Lab host_lab() {
           [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }, nullptr};
 }
 
-Lab uml_lab() {
-  return {"uml", "the guest kernel's: virtual, it jumps over idleness",
+namespace {
+
+/// A lab whose kernel has a time of its own, which a director without a clock sleeps through.
+Lab guest_lab(const char* name, const char* clock) {
+  return {name, clock,
           [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); },
           [] {
             timespec now{};
             clock_gettime(CLOCK_MONOTONIC, &now);
             return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
           }};
+}
+
+}  // namespace
+
+Lab uml_lab() { return guest_lab("uml", "the guest kernel's: virtual, it jumps over idleness"); }
+Lab qemu_lab() {
+  return guest_lab("qemu", "the guest kernel's: virtual, a count of instructions that skips idleness");
 }
 
 }  // namespace lvspec

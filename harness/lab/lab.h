@@ -35,4 +35,7 @@ Lab host_lab();
 /// director without a clock of its own sleeps at no cost.
 Lab uml_lab();
 
+/// A qemu guest, from inside: its time is the number of instructions it has executed, and idleness is skipped.
+Lab qemu_lab();
+
 }  // namespace lvspec
