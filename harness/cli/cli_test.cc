@@ -96,7 +96,8 @@ TEST(Cli, AReportThatCannotBeWrittenIsSaidBeforeAnythingRuns) {
 
 TEST(Cli, ARunWritesItsReport) {
   const Scratch scratch;
-  const Ended ended = lvspec({"run", "--case", "pcc.same-client-all-ports", "--out", scratch.path()});
+  const Ended ended =
+      lvspec({"run", "--director", "bundled", "--case", "pcc.same-client-all-ports", "--out", scratch.path()});
   ASSERT_EQ(ended.how, "exited with 0") << ended.text;
   const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"));
   EXPECT_EQ(results["cases"][0]["verdict"], "PASS");
@@ -123,6 +124,22 @@ TEST(Cli, AFaultIsFoundAndTold) {
     EXPECT_GT(std::filesystem::file_size(evidence + link + ".pcapng"), 100U) << link;
 }
 
+// A kernel that behaves otherwise is noticed too: here a sysctl is changed behind the case's back.
+TEST(Cli, AKernelThatBehavesOtherwiseIsFound) {
+  if (access("/usr/bin/linux.uml", X_OK) != 0) {
+    const char* required = getenv("LVSPEC_REQUIRE");
+    ASSERT_TRUE(required == nullptr || std::string(required).find("uml") == std::string::npos) << "needs uml";
+    GTEST_SKIP() << "needs uml (Debian's package user-mode-linux)";
+  }
+  const std::vector<std::string> run = {"run", "--director", "ipvs", "--case", "ppc.weight-zero-keeps-clients"};
+  EXPECT_EQ(lvspec(run).how, "exited with 0");
+  std::vector<std::string> sabotaged = run;
+  sabotaged.insert(sabotaged.end(), {"--fault", "sysctl:expire_quiescent_template=1"});
+  const Ended ended = lvspec(sabotaged);
+  EXPECT_EQ(ended.how, "exited with 1");
+  EXPECT_THAT(ended.text, AllOf(HasSubstr("VAL-03"), HasSubstr("served by")));
+}
+
 TEST(Cli, ListSpeaksJson) {
   const auto rows = nlohmann::json::parse(lvspec({"list", "--json"}).text);
   EXPECT_GE(rows.size(), 30U);
@@ -136,7 +153,9 @@ TEST(Cli, ShardsCoverEverythingOnce) {
   std::multiset<std::string> seen;
   for (const char* shard : {"1/2", "2/2"}) {
     const Scratch scratch;
-    ASSERT_EQ(lvspec({"run", "--suite", "pcc", "--shard", shard, "--out", scratch.path()}).how, "exited with 0");
+    ASSERT_EQ(
+        lvspec({"run", "--director", "bundled", "--suite", "pcc", "--shard", shard, "--out", scratch.path()}).how,
+        "exited with 0");
     const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"));
     for (const auto& row : results["cases"]) seen.insert(row["id"].get<std::string>());
   }
@@ -188,10 +207,10 @@ TEST(Cli, AKilledRunLeavesNothing) {
   const Traces before = traces();
   std::mt19937 random(20261122);
   for (int round = 0; round < 8; ++round) {
-    auto child =
-        Child::start({.argv = {LVSPEC_PROGRAM, "run", "--suite", "pcc", "--repeat", "50", "--out", scratch.path()},
-                      .fds = {},
-                      .environment = {}});
+    auto child = Child::start({.argv = {LVSPEC_PROGRAM, "run", "--director", round % 4 == 3 ? "ipvs" : "bundled",
+                                        "--suite", "pcc", "--repeat", "50", "--out", scratch.path()},
+                               .fds = {},
+                               .environment = {}});
     ASSERT_TRUE(child.ok());
     child->wait(std::chrono::milliseconds(std::uniform_int_distribution<int>(1, 400)(random)));
     kill(child->pid(), round % 2 == 0 ? SIGKILL : SIGINT);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "harness/adapters/bundled.h"
@@ -15,6 +16,29 @@ namespace lvspec {
 namespace {
 
 std::string faulty_director() { return program_folder() + "/lvspec-director-faulty"; }
+
+/// The kernel has no faults to switch on, but somebody may change a setting behind a case's back: a fault
+/// "sysctl:NAME=VALUE" does, so that a test can show that a kernel which behaves otherwise is noticed.
+Result<DirectorFactory> ipvs_with(const std::string& fault) {
+  std::string name;
+  int value = 0;
+  if (!fault.empty()) {
+    const auto equals = fault.find('=');
+    const bool good = fault.starts_with("sysctl:") && equals != std::string::npos && equals + 1 < fault.size() &&
+                      fault.find_first_not_of("0123456789", equals + 1) == std::string::npos && fault.size() < 64;
+    if (!good)
+      return usage_error(
+          fmt::format("--fault {}: for ipvs it is sysctl:NAME=VALUE, a setting of net.ipv4.vs", fault));
+    name = fault.substr(7, equals - 7);
+    value = std::atoi(fault.c_str() + equals + 1);
+  }
+  return DirectorFactory{"ipvs", DirectorPlace::kStack,
+                         [=](const DirectorSite& site) -> Result<std::unique_ptr<DirectorUnderTest>> {
+                           LVSPEC_ASSIGN(auto director, KernelIpvs::start(site, {}));
+                           if (!name.empty()) LVSPEC_TRY(director->set_sysctl(name, value));
+                           return director;
+                         }};
+}
 
 }  // namespace
 
@@ -36,12 +60,7 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
   if (std::find(names.begin(), names.end(), name) == names.end())
     return usage_error(
         fmt::format("--director {}: there is no such director; there is: {}", name, fmt::join(names, ", ")));
-  if (name == "ipvs") {
-    if (!fault.empty())
-      return usage_error("--fault is for the bundled director; the kernel has no faults to switch on");
-    return DirectorFactory{name, DirectorPlace::kStack,
-                           [](const DirectorSite& site) { return KernelIpvs::start(site, {}); }};
-  }
+  if (name == "ipvs") return ipvs_with(fault);
   BundledOptions options;
   options.program = fault.empty() ? program_folder() + "/lvspec-director" : faulty_director();
   options.fault = fault;

@@ -11,7 +11,8 @@ namespace lvspec {
 /// Names that --director takes.
 const std::vector<std::string>& director_names();
 
-/// The director of that name. With a fault, the bundled director's test-only build with that fault switched on.
+/// The director of that name. With a fault, the bundled director's test-only build with that fault switched on; for
+/// ipvs, "sysctl:NAME=VALUE" changes a setting behind the cases' back.
 /// Error (kUsage): no such director, with those that there are.
 Result<DirectorFactory> director_named(const std::string& name, const std::string& fault = {});
 

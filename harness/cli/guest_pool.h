@@ -8,9 +8,9 @@
 
 namespace lvspec {
 
-/// As run_jobs, in guests: user-mode-linux, or qemu where PoolOptions names a kernel. Each worker is a kernel of its own that boots, runs its share of the jobs
-/// in its own virtual time, and powers off. A guest that panics, hangs or ends early costs the case it was at
-/// (HARNESS-ERROR, with the tail of its log); a new one goes on with the rest.
+/// As run_jobs, in guests: user-mode-linux, or qemu where PoolOptions names a kernel. Each worker is a kernel of its
+/// own that boots, runs its share of the jobs in its own virtual time, and powers off. A guest that panics, hangs or
+/// ends early costs the case it was at (HARNESS-ERROR, with the tail of its log); a new one goes on with the rest.
 /// Error: no guest can be started on this machine, and what to do about it.
 Result<std::vector<CaseResult>> run_jobs_in_guests(const std::vector<Job>& jobs, const PoolOptions& options,
                                                    const std::function<void(std::size_t, const CaseResult&)>& done);
