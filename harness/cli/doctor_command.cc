@@ -52,7 +52,15 @@ std::string trouble_of(Status (*attempt)()) {
 Finding check_ipvs() {
   Finding finding{"kernel IPVS", false, {}, "/proc/net/ip_vs is there"};
   if (access("/proc/net/ip_vs", F_OK) != 0)
-    finding.trouble = "the running kernel has none loaded; the bundled director does not need it";
+    finding.trouble = "the running kernel has none loaded; neither the bundled director nor guests need it";
+  return finding;
+}
+
+/// A guest kernel or emulator that the labs start.
+Finding check_guest(const char* lab, const char* program, const char* package) {
+  Finding finding{lab, false, {}, program};
+  if (access(program, X_OK) != 0)
+    finding.trouble = fmt::format("no {}: install Debian's package {} to judge ipvs there", program, package);
   return finding;
 }
 
@@ -68,6 +76,8 @@ int doctor() {
       {"worlds", true, world, "namespaces, veth and bridge can be made"},
       {"bench", true, world.empty() ? trouble_of(build_a_bench) : "needs worlds",
        "the bundled director runs in a world and answers"},
+      check_guest("uml lab", "/usr/bin/linux.uml", "user-mode-linux"),
+      check_guest("qemu lab", "/usr/bin/qemu-system-x86_64", "qemu-system-x86"),
       check_ipvs(),
   };
   bool able = true;
