@@ -103,9 +103,14 @@ const std::map<std::string, Handler>& handlers() {
        }},
       {"set_sysctls",
        [](Director& director, Clock&, const Request& request) {
-         const auto sysctls = request.get<protocol::Sysctls>("sysctls");
-         director.set_sysctls({sysctls.conn_reuse_mode, sysctls.expire_nodest_conn, sysctls.expire_quiescent_template,
-                               sysctls.sloppy_tcp});
+         const Sysctls wanted = to_core(request.get<protocol::Sysctls>("sysctls"), director.sysctls());
+         Sysctls honoured = director.sysctls();
+         honoured.conn_reuse_mode = wanted.conn_reuse_mode;
+         honoured.expire_nodest_conn = wanted.expire_nodest_conn;
+         honoured.expire_quiescent_template = wanted.expire_quiescent_template;
+         honoured.sloppy_tcp = wanted.sloppy_tcp;
+         if (honoured != wanted) return result_of(Outcome::kUnsupported);
+         director.set_sysctls(wanted);
          return ok();
        }},
       {"set_timeouts",
@@ -119,9 +124,7 @@ const std::map<std::string, Handler>& handlers() {
          director.expire(clock.now());
          json reply = ok();
          reply["tables"] = tables_of(director, clock.now());
-         const Sysctls sysctls = director.sysctls();
-         reply["sysctls"] = protocol::Sysctls{sysctls.conn_reuse_mode, sysctls.expire_nodest_conn,
-                                              sysctls.expire_quiescent_template, sysctls.sloppy_tcp};
+         reply["sysctls"] = words_of(director.sysctls());
          const Timeouts timeouts = director.timeouts();
          reply["timeouts"] = protocol::Timeouts{timeouts.tcp_s, timeouts.tcp_fin_s, timeouts.udp_s};
          return reply;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ namespace lvspec::director::protocol {
 /// A virtual service's identity: by mark if `fwmark` is not 0, else by protocol, address and port.
 struct ServiceId {
   std::string family = "ipv4";  ///< "ipv4" or "ipv6"
-  std::string protocol;         ///< "tcp" or "udp"; empty with a mark
+  std::string protocol;         ///< "tcp", "udp" or "sctp"; empty with a mark
   std::string address;          ///< empty with a mark
   std::uint16_t port = 0;
   std::uint32_t fwmark = 0;
@@ -32,8 +33,11 @@ struct ServiceSettings {
   std::uint32_t timeout_s = 0;
   std::string netmask;  ///< IPv4: "255.255.255.0"; IPv6: the prefix length, "64"; empty: every bit
   bool one_packet = false;
+  std::vector<int> flags{};  ///< scheduler flags that are set: 1, 2, 3
+  std::string engine{};      ///< "sip" or empty
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceSettings, scheduler, persistent, timeout_s, netmask, one_packet)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ServiceSettings, scheduler, persistent, timeout_s, netmask,
+                                                one_packet, flags, engine)
 
 struct ServerId {
   std::string address;
@@ -45,8 +49,12 @@ struct ServerSettings {
   std::string method = "route";  ///< "route", "masq" or "tunnel"
   std::int32_t weight = 1;
   std::uint32_t upper_threshold = 0, lower_threshold = 0;
+  std::string tunnel = "ipip";             ///< "ipip", "gue" or "gre"
+  std::uint16_t tunnel_port = 0;           ///< GUE
+  std::string tunnel_checksum = "nocsum";  ///< "nocsum", "csum" or "remcsum"
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerSettings, method, weight, upper_threshold, lower_threshold)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ServerSettings, method, weight, upper_threshold, lower_threshold,
+                                                tunnel, tunnel_port, tunnel_checksum)
 
 /// One `-j MARK` rule of the mangle table. Empty strings match everything.
 struct Mark {
@@ -60,53 +68,71 @@ struct Mark {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Mark, family, protocol, source, destination, source_port_low, source_port_high,
                                    destination_port_low, destination_port_high, mark, mask)
 
-struct Sysctls {
-  int conn_reuse_mode = 1, expire_nodest_conn = 0, expire_quiescent_template = 0, sloppy_tcp = 0;
-};
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sysctls, conn_reuse_mode, expire_nodest_conn, expire_quiescent_template,
-                                   sloppy_tcp)
+/// net.ipv4.vs.NAME to value; "sync_threshold" and "sync_period" are the two integers of sync_threshold. Of a request
+/// only the names that it has are set.
+using Sysctls = std::map<std::string, int>;
 
 struct Timeouts {
   std::uint32_t tcp_s = 0, tcp_fin_s = 0, udp_s = 0;  ///< 0 keeps the value
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Timeouts, tcp_s, tcp_fin_s, udp_s)
 
+/// As `--stats` (totals) and `--rate` (a second) show it.
+struct Counters {
+  std::uint64_t connections = 0, in_packets = 0, out_packets = 0, in_bytes = 0, out_bytes = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counters, connections, in_packets, out_packets, in_bytes, out_bytes)
+
 struct ServerRow {
   ServerId id;
   ServerSettings settings;
   std::uint32_t active = 0, inactive = 0, persistent = 0;
-  std::uint64_t connections = 0, in_packets = 0, in_bytes = 0;
+  Counters stats, rates;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerRow, id, settings, active, inactive, persistent, connections, in_packets,
-                                   in_bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerRow, id, settings, active, inactive, persistent, stats, rates)
 
 struct ServiceRow {
   ServiceId id;
   ServiceSettings settings;
   std::vector<ServerRow> servers;  ///< list order: most recently added first
-  std::uint64_t connections = 0;
+  Counters stats, rates;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceRow, id, settings, servers, connections)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceRow, id, settings, servers, stats, rates)
 
 /// A connection entry or a template, as in `ipvsadm -L -n -c`.
 struct EntryRow {
-  std::string protocol;  ///< "tcp", "udp", "ip" (templates of marks)
+  std::string protocol;  ///< "tcp", "udp", "sctp", "ip" (templates of marks)
   std::string client, virtual_address, server;
   std::uint16_t client_port = 0, virtual_port = 0, server_port = 0;
   bool is_template = false;
   std::string state;
   std::int64_t expires_in_ns = 0, timeout_ns = 0;
   std::uint32_t controlled = 0;
+  std::string engine, engine_data;  ///< "sip" and a Call-ID; empty for other entries
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EntryRow, protocol, client, virtual_address, server, client_port, virtual_port,
-                                   server_port, is_template, state, expires_in_ns, timeout_ns, controlled)
+                                   server_port, is_template, state, expires_in_ns, timeout_ns, controlled, engine,
+                                   engine_data)
+
+/// A sync daemon (SYN-01). Orders "start_daemon" {"daemon":...} and "stop_daemon" {"role":...}; listed by "dump".
+struct Daemon {
+  std::string role = "master";  ///< or "backup"
+  std::string interface = "eth0";
+  std::uint32_t sync_id = 0;     ///< 0 to 255; 0: all
+  std::uint16_t max_length = 0;  ///< bytes of a message; 0: as the kernel would
+  std::string group = "224.0.0.81";
+  std::uint16_t port = 8848;
+  std::uint8_t ttl = 1;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Daemon, role, interface, sync_id, max_length, group, port, ttl)
 
 struct Tables {
   std::int64_t now_ns = 0;
   std::vector<ServiceRow> services;
   std::vector<EntryRow> entries;
+  Counters totals;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, now_ns, services, entries)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, now_ns, services, entries, totals)
 
 /// A frame of this EtherType (IEEE 802 local experimental) on the wire is a fence: eight bytes of token follow. Since
 /// frames keep their order, a fence seen means that everything sent before it has been handled ("await_fence").

@@ -11,8 +11,9 @@ namespace {
 Protocol protocol_of(const std::string& text) {
   if (text == "tcp") return Protocol::kTcp;
   if (text == "udp") return Protocol::kUdp;
+  if (text == "sctp") return Protocol::kSctp;
   if (text.empty()) return Protocol::kNone;
-  throw BadRequest(fmt::format("protocol \"{}\": only tcp and udp are known", text));
+  throw BadRequest(fmt::format("protocol \"{}\": only tcp, udp and sctp are known", text));
 }
 
 const char* text_of(Protocol protocol) {
@@ -21,6 +22,8 @@ const char* text_of(Protocol protocol) {
       return "tcp";
     case Protocol::kUdp:
       return "udp";
+    case Protocol::kSctp:
+      return "sctp";
     case Protocol::kNone:
       break;
   }
@@ -83,27 +86,122 @@ const char* text_of(ForwardMethod method) {
   return "tunnel";
 }
 
+/// Every sysctl by its name: the one list from which both directions are made.
+std::map<std::string, int*> fields_of(Sysctls& sysctls) {
+  return {
+      {"am_droprate", &sysctls.am_droprate},
+      {"amemthresh", &sysctls.amemthresh},
+      {"backup_only", &sysctls.backup_only},
+      {"cache_bypass", &sysctls.cache_bypass},
+      {"conn_reuse_mode", &sysctls.conn_reuse_mode},
+      {"drop_entry", &sysctls.drop_entry},
+      {"drop_packet", &sysctls.drop_packet},
+      {"expire_nodest_conn", &sysctls.expire_nodest_conn},
+      {"expire_quiescent_template", &sysctls.expire_quiescent_template},
+      {"lblc_expiration", &sysctls.lblc_expiration},
+      {"lblcr_expiration", &sysctls.lblcr_expiration},
+      {"nat_icmp_send", &sysctls.nat_icmp_send},
+      {"pmtu_disc", &sysctls.pmtu_disc},
+      {"run_estimation", &sysctls.run_estimation},
+      {"schedule_icmp", &sysctls.schedule_icmp},
+      {"secure_tcp", &sysctls.secure_tcp},
+      {"sloppy_sctp", &sysctls.sloppy_sctp},
+      {"sloppy_tcp", &sysctls.sloppy_tcp},
+      {"sync_persist_mode", &sysctls.sync_persist_mode},
+      {"sync_ports", &sysctls.sync_ports},
+      {"sync_qlen_max", &sysctls.sync_qlen_max},
+      {"sync_refresh_period", &sysctls.sync_refresh_period},
+      {"sync_retries", &sysctls.sync_retries},
+      {"sync_sock_size", &sysctls.sync_sock_size},
+      {"sync_threshold", &sysctls.sync_threshold},
+      {"sync_period", &sysctls.sync_period},
+      {"sync_version", &sysctls.sync_version},
+  };
+}
+
+protocol::Counters counters_of(const Counters& counters) {
+  return {counters.connections, counters.in_packets, counters.out_packets, counters.in_bytes, counters.out_bytes};
+}
+
+const char* text_of(TunnelType type) {
+  switch (type) {
+    case TunnelType::kGue:
+      return "gue";
+    case TunnelType::kGre:
+      return "gre";
+    case TunnelType::kIpip:
+      break;
+  }
+  return "ipip";
+}
+
+TunnelType tunnel_type_of(const std::string& text) {
+  if (text == "ipip") return TunnelType::kIpip;
+  if (text == "gue") return TunnelType::kGue;
+  if (text == "gre") return TunnelType::kGre;
+  throw BadRequest(fmt::format("tunnel \"{}\": not ipip, gue or gre", text));
+}
+
+const char* text_of(TunnelChecksum checksum) {
+  switch (checksum) {
+    case TunnelChecksum::kFull:
+      return "csum";
+    case TunnelChecksum::kRemote:
+      return "remcsum";
+    case TunnelChecksum::kNone:
+      break;
+  }
+  return "nocsum";
+}
+
+TunnelChecksum tunnel_checksum_of(const std::string& text) {
+  if (text == "nocsum") return TunnelChecksum::kNone;
+  if (text == "csum") return TunnelChecksum::kFull;
+  if (text == "remcsum") return TunnelChecksum::kRemote;
+  throw BadRequest(fmt::format("tunnel_checksum \"{}\": not nocsum, csum or remcsum", text));
+}
+
+SchedulerFlags flags_of(const std::vector<int>& set) {
+  SchedulerFlags flags;
+  for (const int flag : set) {
+    if (flag < 1 || flag > 3) throw BadRequest(fmt::format("flags: {}: not 1, 2 or 3", flag));
+    (flag == 1 ? flags.first : flag == 2 ? flags.second : flags.third) = true;
+  }
+  return flags;
+}
+
+std::vector<int> words_of(const SchedulerFlags& flags) {
+  std::vector<int> set;
+  if (flags.first) set.push_back(1);
+  if (flags.second) set.push_back(2);
+  if (flags.third) set.push_back(3);
+  return set;
+}
+
 protocol::ServerRow row_of(const RealServer& server) {
   protocol::ServerRow row;
   row.id = {text_of(server.key.family, server.key.address), server.key.port};
-  row.settings = {text_of(server.settings.method), server.settings.weight, server.settings.upper_threshold,
-                  server.settings.lower_threshold};
+  const RealServerSettings& settings = server.settings;
+  row.settings = {
+      text_of(settings.method),      settings.weight,      settings.upper_threshold,         settings.lower_threshold,
+      text_of(settings.tunnel.type), settings.tunnel.port, text_of(settings.tunnel.checksum)};
   row.active = server.active;
   row.inactive = server.inactive;
   row.persistent = server.persistent;
-  row.connections = server.counters.connections;
-  row.in_packets = server.counters.in_packets;
-  row.in_bytes = server.counters.in_bytes;
+  row.stats = counters_of(server.counters);
   return row;
 }
 
 protocol::ServiceRow row_of(const VirtualService& service) {
   protocol::ServiceRow row;
   row.id = id_of(service.key);
-  row.settings = {service.settings.scheduler, service.settings.persistent, service.settings.timeout_s,
-                  netmask_text(service.settings.netmask, service.key.family), service.settings.one_packet};
+  const ServiceSettings& settings = service.settings;
+  row.settings = {settings.scheduler,  settings.persistent,
+                  settings.timeout_s,  netmask_text(settings.netmask, service.key.family),
+                  settings.one_packet, words_of(settings.flags),
+                  settings.engine};
   for (const RealServer* server : service.servers) row.servers.push_back(row_of(*server));
-  row.connections = service.counters.connections;
+  row.stats = counters_of(service.counters);
   return row;
 }
 
@@ -161,6 +259,8 @@ ServiceSettings to_core(const protocol::ServiceSettings& settings, Family family
   core.persistent = settings.persistent;
   core.timeout_s = settings.timeout_s;
   core.one_packet = settings.one_packet;
+  core.flags = flags_of(settings.flags);
+  core.engine = settings.engine;
   if (settings.netmask.empty()) return core;
   if (family == Family::kIpv4) {
     Family found = family;
@@ -192,6 +292,7 @@ RealServerSettings to_core(const protocol::ServerSettings& settings) {
   core.weight = settings.weight;
   core.upper_threshold = settings.upper_threshold;
   core.lower_threshold = settings.lower_threshold;
+  core.tunnel = {tunnel_type_of(settings.tunnel), settings.tunnel_port, tunnel_checksum_of(settings.tunnel_checksum)};
   return core;
 }
 
@@ -210,11 +311,28 @@ MarkRule to_core(const protocol::Mark& mark) {
   return rule;
 }
 
+Sysctls to_core(const protocol::Sysctls& said, Sysctls current) {
+  const auto fields = fields_of(current);
+  for (const auto& [name, value] : said) {
+    const auto field = fields.find(name);
+    if (field == fields.end()) throw BadRequest(fmt::format("sysctl \"{}\": unknown", name));
+    *field->second = value;
+  }
+  return current;
+}
+
+protocol::Sysctls words_of(Sysctls sysctls) {
+  protocol::Sysctls words;
+  for (const auto& [name, field] : fields_of(sysctls)) words[name] = *field;
+  return words;
+}
+
 protocol::Tables tables_of(const Director& director, DirectorTime now) {
   protocol::Tables tables;
   tables.now_ns = now.time_since_epoch().count();
   for (const VirtualService* service : director.services()) tables.services.push_back(row_of(*service));
   for (const EntryView& entry : director.entries(now)) tables.entries.push_back(row_of(entry));
+  tables.totals = counters_of(director.totals());
   return tables;
 }
 
@@ -234,6 +352,8 @@ const char* text_of(Outcome outcome) {
       return "Scheduler or persistence engine not found";
     case Outcome::kOutOfRange:
       return "Numerical result out of range";
+    case Outcome::kInvalid:
+      return "Invalid operation.  Possibly wrong module version, address not unicast, ...";
     case Outcome::kUnsupported:
       break;
   }
@@ -256,6 +376,8 @@ const char* code_of(Outcome outcome) {
       return "no-such-scheduler";
     case Outcome::kOutOfRange:
       return "out-of-range";
+    case Outcome::kInvalid:
+      return "invalid";
     case Outcome::kUnsupported:
       break;
   }

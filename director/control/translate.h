@@ -18,6 +18,9 @@ ServiceSettings to_core(const protocol::ServiceSettings& settings, Family family
 RealServerKey to_core(const protocol::ServerId& id);
 RealServerSettings to_core(const protocol::ServerSettings& settings);
 MarkRule to_core(const protocol::Mark& mark);
+/// `current` with what `said` names changed.
+Sysctls to_core(const protocol::Sysctls& said, Sysctls current);
+protocol::Sysctls words_of(Sysctls sysctls);
 
 protocol::Tables tables_of(const Director& director, DirectorTime now);
 

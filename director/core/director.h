@@ -37,6 +37,7 @@ enum class Outcome {
   kNoSuchServer,     ///< ENOENT
   kNoSuchScheduler,  ///< ENOENT
   kOutOfRange,       ///< ERANGE: weight < 0, lower > upper threshold (DST-11)
+  kInvalid,          ///< EINVAL: what the kernel takes for nonsense (NLK)
   kUnsupported,      ///< a thing this director does not do yet
 };
 
@@ -69,11 +70,36 @@ struct EntryView {
   bool bound_available = true;   ///< its real server is still part of a service
 };
 
+/// `net.ipv4.vs.*` with the kernel's defaults (section 11 of the clauses).
 struct Sysctls {
+  int am_droprate = 10;
+  int amemthresh = 1024;
+  int backup_only = 0;
+  int cache_bypass = 0;
   int conn_reuse_mode = 1;
+  int drop_entry = 0;
+  int drop_packet = 0;
   int expire_nodest_conn = 0;
   int expire_quiescent_template = 0;
+  int lblc_expiration = 86400;   ///< seconds
+  int lblcr_expiration = 86400;  ///< seconds
+  int nat_icmp_send = 0;
+  int pmtu_disc = 1;
+  int run_estimation = 1;
+  int schedule_icmp = 0;
+  int secure_tcp = 0;
+  int sloppy_sctp = 0;
   int sloppy_tcp = 0;
+  int sync_persist_mode = 0;
+  int sync_ports = 1;
+  int sync_qlen_max = 3900;
+  int sync_refresh_period = 0;  ///< seconds
+  int sync_retries = 0;
+  int sync_sock_size = 0;
+  int sync_threshold = 3, sync_period = 50;  ///< the two integers of sync_threshold (CTL-27)
+  int sync_version = 1;
+
+  bool operator==(const Sysctls&) const = default;
 };
 
 /// `ipvsadm --set`; 0 keeps the value (CON-21).

@@ -10,7 +10,7 @@
 namespace lvspec::director {
 
 /// IANA numbers, so that a protocol can be read off a packet without a table.
-enum class Protocol : std::uint8_t { kNone = 0, kTcp = 6, kUdp = 17 };
+enum class Protocol : std::uint8_t { kNone = 0, kTcp = 6, kUdp = 17, kSctp = 132 };
 
 struct TcpFlags {
   bool fin = false, syn = false, rst = false, ack = false;

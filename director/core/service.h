@@ -28,6 +28,25 @@ struct ServiceKey {
 
 enum class ForwardMethod : std::uint8_t { kDirectRoute, kMasquerade, kTunnel };
 
+/// How kTunnel wraps a packet (FWD-04); without meaning for the other methods.
+enum class TunnelType : std::uint8_t { kIpip, kGue, kGre };
+enum class TunnelChecksum : std::uint8_t { kNone, kFull, kRemote };
+struct Tunnel {
+  TunnelType type = TunnelType::kIpip;
+  std::uint16_t port = 0;  ///< UDP port of GUE
+  TunnelChecksum checksum = TunnelChecksum::kNone;
+
+  bool operator==(const Tunnel&) const = default;
+};
+
+/// "flag-1" to "flag-3" of a service; what they mean is the scheduler's affair (sh: fallback, port; mh alike).
+/// Source: Linux include/uapi/linux/ip_vs.h, IP_VS_SVC_F_SCHED1 to 3.
+struct SchedulerFlags {
+  bool first = false, second = false, third = false;
+
+  bool operator==(const SchedulerFlags&) const = default;
+};
+
 /// What `ipvsadm -A` and `-E` set, as a whole (EDT-01).
 struct ServiceSettings {
   std::string scheduler = "wlc";
@@ -35,6 +54,8 @@ struct ServiceSettings {
   std::uint32_t timeout_s = 0;  ///< of templates made from now on (EDT-02); 0 with persistent is legal (NLK-07)
   AddressMask netmask = AddressMask::all();
   bool one_packet = false;
+  SchedulerFlags flags{};
+  std::string engine{};  ///< persistence engine: "sip", or empty (TPL-20)
 };
 
 /// What `ipvsadm -a` and `-e` set, as a whole (DST-07).
@@ -42,6 +63,7 @@ struct RealServerSettings {
   ForwardMethod method = ForwardMethod::kDirectRoute;
   std::int32_t weight = 1;
   std::uint32_t upper_threshold = 0, lower_threshold = 0;
+  Tunnel tunnel{};
 };
 
 /// Identity of a real server inside its service (DST-09).
@@ -54,6 +76,11 @@ struct RealServerKey {
 };
 
 struct Counters {
+  std::uint64_t connections = 0, in_packets = 0, in_bytes = 0, out_packets = 0, out_bytes = 0;
+};
+
+/// The same a second, as `ipvsadm -L --rate` shows it.
+struct Rates {
   std::uint64_t connections = 0, in_packets = 0, in_bytes = 0, out_packets = 0, out_bytes = 0;
 };
 

@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::uint16_t kFirstUnprivilegedPort = 1024;  // net.ipv4.ip_unprivileged_port_start
 
+// Source: Linux ip_vs_ctl.c, ip_vs_add_service(), "unknown pe".
+Outcome check(const ServiceSettings& settings) {
+  if (settings.engine.empty()) return Outcome::kOk;
+  return settings.engine == "sip" ? Outcome::kUnsupported : Outcome::kNoSuchScheduler;
+}
+
 Outcome missing_scheduler(const std::string& name) {
   return is_kernel_scheduler(name) ? Outcome::kUnsupported : Outcome::kNoSuchScheduler;
 }
@@ -93,6 +99,7 @@ bool ServiceTable::has_hooks(Family family) const { return of_family_[static_cas
 
 Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings) {
   if (find(key) != nullptr) return Outcome::kServiceExists;
+  if (const Outcome outcome = check(settings); outcome != Outcome::kOk) return outcome;
   auto service = std::make_unique<VirtualService>();
   service->key = key;
   service->settings = settings;
@@ -108,6 +115,7 @@ Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings
 // Everything is replaced (EDT-01), except that an unchanged scheduler keeps its place (EDT-06). A new one is made
 // before anything else changes, so that an unknown name changes nothing (EDT-09).
 Outcome ServiceTable::edit(VirtualService& service, const ServiceSettings& settings) {
+  if (const Outcome outcome = check(settings); outcome != Outcome::kOk) return outcome;
   if (settings.scheduler != service.settings.scheduler || fault(Fault::kEditRestartsScheduler)) {
     std::unique_ptr<Scheduler> scheduler = make_scheduler(settings.scheduler, service);
     if (scheduler == nullptr) return missing_scheduler(settings.scheduler);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "director/control/protocol.h"
@@ -17,6 +18,15 @@ namespace protocol = director::protocol;
 
 constexpr int kControlFd = 3;
 constexpr int kNamespaceFd = 4;
+
+// In the order of enum TunnelType and enum TunnelChecksum.
+constexpr std::array<const char*, 3> kTunnels{"ipip", "gue", "gre"};
+constexpr std::array<const char*, 3> kTunnelChecksums{"nocsum", "csum", "remcsum"};
+
+template <typename Enum>
+Enum enum_of(const std::array<const char*, 3>& words, const std::string& word) {
+  return static_cast<Enum>(std::find(words.begin(), words.end(), word) - words.begin());
+}
 
 std::string word_of(Protocol p) {
   switch (p) {
@@ -46,8 +56,13 @@ protocol::ServiceId say(const ServiceId& id) {
 protocol::ServiceSettings say_settings(const VirtualService& service) {
   const std::string mask =
       service.id.family == AF_INET6 ? std::to_string(service.prefix_length) : service.netmask.str();
-  return {service.scheduler, service.persistent_s.has_value(), service.persistent_s.value_or(0), mask,
-          service.one_packet};
+  return {service.scheduler,
+          service.persistent_s.has_value(),
+          service.persistent_s.value_or(0),
+          mask,
+          service.one_packet,
+          scheduler_flags(service.sched_flags),
+          service.pe};
 }
 
 protocol::ServerId say_id(const RealServer& server) { return {server.address.str(), server.port}; }
@@ -60,6 +75,9 @@ protocol::ServerSettings say_settings(const RealServer& server) {
   said.weight = server.weight;
   said.upper_threshold = server.upper;
   said.lower_threshold = server.lower;
+  said.tunnel = kTunnels.at(static_cast<std::size_t>(server.tunnel.type));
+  said.tunnel_port = server.tunnel.port;
+  said.tunnel_checksum = kTunnelChecksums.at(static_cast<std::size_t>(server.tunnel.checksum));
   return said;
 }
 
@@ -96,7 +114,10 @@ void say_rule(const MarkRule& rule, std::vector<protocol::Mark>* said) {
 ServiceId hear(const protocol::ServiceId& id) {
   const int family = id.family == "ipv6" ? AF_INET6 : AF_INET;
   if (id.fwmark != 0) return ServiceId::of_mark(id.fwmark, family);
-  return ServiceId::of(id.protocol == "udp" ? Protocol::kUdp : Protocol::kTcp, IpAddress::of(id.address), id.port);
+  const Protocol protocol = id.protocol == "udp"    ? Protocol::kUdp
+                            : id.protocol == "sctp" ? Protocol::kSctp
+                                                    : Protocol::kTcp;
+  return ServiceId::of(protocol, IpAddress::of(id.address), id.port);
 }
 
 ServerState hear(const protocol::ServerRow& row) {
@@ -109,10 +130,12 @@ ServerState hear(const protocol::ServerRow& row) {
   state.server.weight = row.settings.weight;
   state.server.upper = row.settings.upper_threshold;
   state.server.lower = row.settings.lower_threshold;
+  state.server.tunnel = {enum_of<TunnelType>(kTunnels, row.settings.tunnel), row.settings.tunnel_port,
+                         enum_of<TunnelChecksum>(kTunnelChecksums, row.settings.tunnel_checksum)};
   state.active = row.active;
   state.inactive = row.inactive;
   state.persistent = row.persistent;
-  state.connections = row.connections;
+  state.connections = row.stats.connections;
   return state;
 }
 
@@ -127,7 +150,9 @@ ServiceState hear(const protocol::ServiceRow& row) {
     state.service.netmask = IpAddress::of(row.settings.netmask);
   }
   state.service.one_packet = row.settings.one_packet;
-  state.connections = row.connections;
+  state.service.pe = row.settings.engine;
+  state.service.sched_flags = scheduler_flag_names(row.settings.flags, row.settings.scheduler);
+  state.connections = row.stats.connections;
   for (const protocol::ServerRow& server : row.servers) {
     state.servers.push_back(hear(server));
     state.service.servers.push_back(state.servers.back().server);
@@ -266,7 +291,6 @@ Result<std::string> Bundled::exchange(const std::string& request, const std::str
 }
 
 Status Bundled::add_service(const VirtualService& service) {
-  if (!service.pe.empty()) return unsupported(fmt::format("persistence engine {}", service.pe));
   LVSPEC_TRY(Conversation(*this, "add_service")
                  .with("service", say(service.id))
                  .with("settings", say_settings(service))
@@ -318,11 +342,7 @@ Status Bundled::set_marks(const std::vector<MarkRule>& rules) {
 }
 
 Status Bundled::set_sysctl(const std::string& name, int value) {
-  LVSPEC_ASSIGN(const json dump, Conversation(*this, "dump").reply());
-  json sysctls = dump.at("sysctls");
-  if (!sysctls.contains(name)) return unsupported(fmt::format("net.ipv4.vs.{}", name));
-  sysctls[name] = value;
-  return Conversation(*this, "set_sysctls").with("sysctls", sysctls).done();
+  return Conversation(*this, "set_sysctls").with("sysctls", protocol::Sysctls{{name, value}}).done();
 }
 
 Status Bundled::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) {

@@ -139,22 +139,15 @@ constexpr std::array<std::uint32_t, 3> kSchedFlags = {IP_VS_SVC_F_SCHED1, IP_VS_
 }  // namespace
 
 std::vector<std::string> sched_flag_names(std::uint32_t flags, const std::string& scheduler) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < kSchedFlags.size(); ++i) {
-    if ((flags & kSchedFlags[i]) == 0) continue;
-    const bool named = i < 2 && (scheduler == "sh" || scheduler == "mh");
-    names.push_back(named ? scheduler + (i == 0 ? "-fallback" : "-port") : fmt::format("flag-{}", i + 1));
-  }
-  return names;
+  std::vector<int> numbers;
+  for (std::size_t i = 0; i < kSchedFlags.size(); ++i)
+    if ((flags & kSchedFlags[i]) != 0) numbers.push_back(static_cast<int>(i) + 1);
+  return scheduler_flag_names(numbers, scheduler);
 }
 
 std::uint32_t sched_flag_bits(const std::vector<std::string>& names) {
   std::uint32_t bits = 0;
-  for (const std::string& name : names) {
-    if (name == "flag-1" || name.ends_with("-fallback")) bits |= IP_VS_SVC_F_SCHED1;
-    if (name == "flag-2" || name.ends_with("-port")) bits |= IP_VS_SVC_F_SCHED2;
-    if (name == "flag-3") bits |= IP_VS_SVC_F_SCHED3;
-  }
+  for (const int number : scheduler_flags(names)) bits |= kSchedFlags.at(number - 1);
   return bits;
 }
 

@@ -41,6 +41,24 @@ std::string port_list(const std::vector<PortRange>& ranges) {
 
 }  // namespace
 
+std::vector<std::string> scheduler_flag_names(const std::vector<int>& flags, const std::string& scheduler) {
+  std::vector<std::string> names;
+  for (const int flag : flags) {
+    const bool named = flag <= 2 && (scheduler == "sh" || scheduler == "mh");
+    names.push_back(named ? scheduler + (flag == 1 ? "-fallback" : "-port") : fmt::format("flag-{}", flag));
+  }
+  return names;
+}
+
+std::vector<int> scheduler_flags(const std::vector<std::string>& names) {
+  std::vector<int> flags;
+  for (const std::string& name : names)
+    flags.push_back(name == "flag-1" || name.ends_with("-fallback") ? 1
+                    : name == "flag-2" || name.ends_with("-port")   ? 2
+                                                                    : 3);
+  return flags;
+}
+
 int protocol_number(Protocol protocol) { return names(protocol).number; }
 std::string protocol_name(Protocol protocol) { return names(protocol).name; }
 std::string method_name(ForwardMethod method) { return kMethods.at(static_cast<std::size_t>(method)); }

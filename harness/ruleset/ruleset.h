@@ -85,6 +85,10 @@ struct RealServer {
   auto operator<=>(const RealServer&) const = default;
 };
 
+/// Scheduler flags 1 to 3 by the names that ipvsadm lists them by, "sh-port" or "flag-2", and back (ADM-37).
+std::vector<std::string> scheduler_flag_names(const std::vector<int>& flags, const std::string& scheduler);
+std::vector<int> scheduler_flags(const std::vector<std::string>& names);
+
 struct VirtualService {
   ServiceId id{};
   std::string scheduler = "wlc";
