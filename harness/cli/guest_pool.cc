@@ -54,7 +54,7 @@ Result<Result<int>> boot_uml(const GuestCommand& command) {
   options.time_limit = command.time_limit;
   options.on_line = command.on_line;
   LVSPEC_ASSIGN(UmlGuest guest, UmlGuest::start(std::move(options)));
-  const Result<UmlExit> end = guest.wait();
+  const Result<GuestExit> end = guest.wait();
   return end.ok() ? Result<int>(end->status) : Result<int>(end.error());
 }
 
@@ -80,7 +80,7 @@ Result<Boot> qemu_boot(const PoolOptions& options) {
     guest_options.accel = options.accel;
     guest_options.on_line = command.on_line;
     LVSPEC_ASSIGN(QemuGuest guest, QemuGuest::start(std::move(guest_options)));
-    const Result<QemuExit> end = guest.wait();
+    const Result<GuestExit> end = guest.wait();
     return end.ok() ? Result<int>(end->status) : Result<int>(end.error());
   });
 }

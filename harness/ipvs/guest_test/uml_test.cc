@@ -33,7 +33,7 @@ TEST(KernelIpvsInUml, AgreesWithIpvsadmAndWithTheModel) {
   };
   Result<UmlGuest> guest = UmlGuest::start(options);
   ASSERT_TRUE(guest.ok()) << guest.error().message;
-  const Result<UmlExit> exit = guest->wait();
+  const Result<GuestExit> exit = guest->wait();
   ASSERT_TRUE(exit.ok()) << exit.error().message;
   std::cout << "  virtual " << exit->virtual_.count() << " ms, wall " << exit->wall.count() << " ms\n";
   EXPECT_EQ(exit->status, 0);

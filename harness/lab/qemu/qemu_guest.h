@@ -12,6 +12,7 @@
 
 #include "harness/base/file_descriptor.h"
 #include "harness/base/result.h"
+#include "harness/lab/guest/console.h"
 #include "harness/process/child.h"
 
 namespace lvspec {
@@ -38,13 +39,6 @@ struct QemuOptions {
   std::function<void(std::string_view)> on_line;
 };
 
-/// How a guest ended that ended well.
-struct QemuExit {
-  int status = 0;                        ///< what the guest's body returned (run_qemu_init)
-  std::chrono::milliseconds wall{};      ///< the host's time from exec to the end of qemu
-  std::chrono::milliseconds virtual_{};  ///< the guest's time from its boot to its report
-};
-
 /// A guest of qemu (machine "microvm"): a distribution's kernel as it is, our program as its init.
 ///
 /// Nothing of it outlives us: qemu dies with the thread that called start() (see Child), and it leaves no file.
@@ -59,29 +53,25 @@ class QemuGuest {
   /// Waits for the end and hands on console lines meanwhile. Error: panic, a killed qemu, time_limit, a reset before
   /// the body returned, evidence that could not be written; with the reason in one sentence, then the tail of the
   /// log.
-  Result<QemuExit> wait();
+  Result<GuestExit> wait();
   /// Everything that came from the console so far.
-  const std::string& log() const { return text_; }
+  const std::string& log() const { return console_.text(); }
 
  private:
-  QemuGuest(QemuOptions options, Child child, FileDescriptor console, FileDescriptor evidence)
+  QemuGuest(QemuOptions options, Child child, GuestConsole console, FileDescriptor evidence)
       : options_(std::move(options)),
         started_(std::chrono::steady_clock::now()),
         child_(std::move(child)),
         console_(std::move(console)),
         evidence_(std::move(evidence)) {}
 
-  void read_console();
   Error failure(const std::string& what) const;
 
   QemuOptions options_;
   std::chrono::steady_clock::time_point started_;
   Child child_;
-  FileDescriptor console_, evidence_;
-  std::string text_;            // the console so far
-  std::size_t line_start_ = 0;  // in text_, of the line that has not ended yet
-  bool reported_ = false;
-  QemuExit exit_;
+  GuestConsole console_;
+  FileDescriptor evidence_;
 };
 
 /// The files of a guest, as qemu may open them.

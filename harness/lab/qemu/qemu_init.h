@@ -14,14 +14,4 @@ bool is_qemu_init();
 /// @param body  returns the status, 0 to 255.
 [[noreturn]] void run_qemu_init(const std::function<int()>& body);
 
-namespace qemu_protocol {
-
-/// Environment of the guest's init: set, if QemuGuest started it.
-inline constexpr char kMark[] = "LVSPEC_QEMU_GUEST";
-/// The folder whose content goes to the host when the body has returned.
-inline constexpr char kWritableDir[] = "LVSPEC_QEMU_WRITABLE_DIR";
-/// What the line about a failed setup begins with.
-inline constexpr char kTrouble[] = "guest: ";
-
-}  // namespace qemu_protocol
 }  // namespace lvspec

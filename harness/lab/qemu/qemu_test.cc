@@ -13,12 +13,12 @@
 #include <sstream>
 
 #include "harness/base/cleanup.h"
+#include "harness/lab/guest/init.h"
 #include "harness/lab/qemu/debian_kernel.h"
 #include "harness/lab/qemu/evidence_line.h"
 #include "harness/lab/qemu/initramfs.h"
 #include "harness/lab/qemu/module_set.h"
 #include "harness/lab/qemu/qemu_guest.h"
-#include "harness/lab/uml/guest_init.h"
 
 namespace lvspec {
 namespace {
@@ -180,7 +180,7 @@ TEST(QemuCommandLine, CarriesArgumentsAndRefusesWhatItCannotCarry) {
 
 struct GuestRun {
   std::vector<std::string> lines;
-  Result<QemuExit> exit = Error{"did not run"};
+  Result<GuestExit> exit = Error{"did not run"};
 };
 
 class Qemu : public ::testing::Test {
@@ -215,7 +215,7 @@ class Qemu : public ::testing::Test {
     options.args = std::move(args);
     options.on_line = [&run](std::string_view line) { run.lines.emplace_back(line); };
     auto guest = QemuGuest::start(std::move(options));
-    run.exit = guest.ok() ? guest->wait() : Result<QemuExit>(guest.error());
+    run.exit = guest.ok() ? guest->wait() : Result<GuestExit>(guest.error());
     if (run.exit.ok())
       std::cout << "  virtual " << run.exit->virtual_.count() << " ms, wall " << run.exit->wall.count() << " ms\n";
     return run;

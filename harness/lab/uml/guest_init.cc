@@ -2,28 +2,22 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <set>
 #include <sstream>
 #include <string_view>
 
 #include "harness/base/file_descriptor.h"
-#include "harness/lab/uml/guest_protocol.h"
+#include "harness/lab/guest/init.h"
+#include "harness/lab/guest/protocol.h"
 #include "harness/lab/uml/module_image.h"
 
 namespace lvspec {
@@ -47,26 +41,11 @@ Status make_directories(const std::string& path) {
   }
 }
 
-Status mount_at(const std::string& type, const std::string& path, const std::string& options = "") {
-  if (mount(type.c_str(), path.c_str(), type.c_str(), 0, options.c_str()) != 0)
-    return system_error(fmt::format("mount({}, {})", type, path));
-  return {};
-}
-
 /// Every device makes uevents, and for each of them this kernel starts /sbin/hotplug (CONFIG_UEVENT_HELPER), which is
 /// not there: 1 ms apiece, and a world has dozens of devices.
 Status silence_uevents() {
   const FileDescriptor helper(open("/proc/sys/kernel/hotplug", O_WRONLY | O_CLOEXEC));
   if (!helper.valid() || write(helper.get(), "\n", 1) != 1) return system_error("write(/proc/sys/kernel/hotplug)");
-  return {};
-}
-
-Status raise_loopback() {
-  const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::snprintf(request.ifr_name, sizeof request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP;
-  if (ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return system_error("ioctl(SIOCSIFFLAGS, lo, IFF_UP)");
   return {};
 }
 
@@ -81,9 +60,7 @@ Status furnish(const GuestInit& how) {
     LVSPEC_TRY(make_directories(dir));
     LVSPEC_TRY(mount_at("hostfs", dir, dir));
   }
-  setenv("TMPDIR", "/run", 1);
-  setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-  LVSPEC_TRY(raise_loopback());
+  LVSPEC_TRY(settle_in());
 
   utsname kernel{};
   uname(&kernel);
@@ -94,18 +71,7 @@ Status furnish(const GuestInit& how) {
 
 }  // namespace
 
-const std::vector<std::string>& ipvs_modules() {
-  // Debian's UML kernel has nf_tables for bridges alone (CONFIG_NF_TABLES_IPV4, _IPV6 and _INET are not set), so
-  // marks on packets are iptables' there: the mangle table and what its rules name.
-  static const std::vector<std::string> kModules = {
-      "ipv6",           "bridge",          "veth",      "tun",       "ip_vs",       "ip_vs_rr",
-      "ip_vs_wrr",      "ip_vs_lc",        "ip_vs_wlc", "ip_vs_fo",  "ip_vs_ovf",   "ip_vs_lblc",
-      "ip_vs_lblcr",    "ip_vs_dh",        "ip_vs_sh",  "ip_vs_mh",  "ip_vs_sed",   "ip_vs_nq",
-      "iptable_mangle", "ip6table_mangle", "xt_mark",   "xt_tcpudp", "xt_multiport"};
-  return kModules;
-}
-
-bool is_guest_init() { return getpid() == 1 && getenv(guest_protocol::kMark) != nullptr; }
+bool is_guest_init() { return is_init_of("uml"); }
 
 Result<std::vector<std::string>> module_load_order(std::string_view modules_dep, const std::string& name) {
   while (!modules_dep.empty()) {
@@ -153,22 +119,13 @@ Status load_module(const std::string& release_dir, const std::string& name) {
 }
 
 void run_guest_init(const GuestInit& how, const std::function<int()>& body) {
-  int status = 4;  // harness error
-  if (const Status furnished = furnish(how); furnished.ok()) {
-    status = body();
-  } else {
-    std::printf("guest: %s\n", furnished.error().message.c_str());
-  }
-  std::fflush(nullptr);
-  sync();  // hostfs writes back like any other file system
-  timespec up{};
-  clock_gettime(CLOCK_BOOTTIME, &up);
-  std::printf("%s%d %lld\n", guest_protocol::kReport, status,
-              static_cast<long long>(up.tv_sec) * 1000 + up.tv_nsec / 1000000);
-  std::fflush(stdout);
-  tcdrain(STDOUT_FILENO);
+  const auto write_back = [] {
+    sync();  // hostfs writes back like any other file system
+    return Status();
+  };
+  live_as_init([&how] { return furnish(how); }, body, write_back);
   reboot(RB_POWER_OFF);
-  _exit(status);  // not reached: PID 1 was allowed to
+  _exit(4);  // not reached: PID 1 was allowed to
 }
 
 }  // namespace lvspec

@@ -6,11 +6,9 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/lab/guest/init.h"
 
 namespace lvspec {
-
-/// Modules of the kernel's own IPVS and of the worlds we build around it, by name. Dependencies come by themselves.
-const std::vector<std::string>& ipvs_modules();
 
 /// What a program does before its work when it is PID 1 of a guest.
 struct GuestInit {

@@ -24,7 +24,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "harness/lab/uml/guest_protocol.h"
+#include "harness/lab/guest/boot_words.h"
 
 namespace lvspec {
 namespace {
@@ -102,29 +102,6 @@ Result<std::string> default_preload() {
   return self.substr(0, self.rfind('/')) + "/lvspec_uml_clock.so";
 }
 
-/// The last lines of a console, without empty ones and carriage returns.
-std::string tail_of(const std::string& text, std::size_t lines) {
-  std::vector<std::string> kept;
-  std::size_t start = 0;
-  while (start < text.size()) {
-    std::size_t end = std::min(text.find('\n', start), text.size());
-    std::string line = text.substr(start, end - start);
-    line.erase(std::remove(line.begin(), line.end(), '\r'), line.end());
-    if (!line.empty()) kept.push_back("  | " + line);
-    start = end + 1;
-  }
-  if (kept.size() > lines) kept.erase(kept.begin(), kept.end() - static_cast<std::ptrdiff_t>(lines));
-  return fmt::format("{}", fmt::join(kept, "\n"));
-}
-
-/// The line of the console that `what` is in, or nothing.
-std::string line_with(const std::string& text, const std::string& what) {
-  const std::size_t at = text.find(what);
-  if (at == std::string::npos) return "";
-  const std::size_t end = text.find_first_of("\r\n", at);
-  return text.substr(at, end == std::string::npos ? end : end - at);
-}
-
 std::string how_it_ended(int wait_status) {
   if (WIFEXITED(wait_status)) return fmt::format("exited with {}", WEXITSTATUS(wait_status));
   return fmt::format("was killed by SIG{}", sigabbrev_np(WTERMSIG(wait_status)));
@@ -149,27 +126,9 @@ Result<std::vector<std::string>> uml_command_line(const UmlOptions& options) {
       "pty.legacy_count=0",  // 256 ptys, 256 uevents: 850 ms
       "lpj=20107264",        // calibrating it takes ticks, and nothing of ours waits in that loop
       fmt::format("initcall_blacklist={}", fmt::join(kLeftOut, ",")),
-      fmt::format("{}=1", guest_protocol::kMark),
   };
-  auto environment = options.environment;
-  if (!options.writable_dir.empty()) environment.emplace_back(guest_protocol::kWritableDir, options.writable_dir);
-  for (const auto& [name, value] : environment) words.push_back(fmt::format("{}={}", name, value));
-  if (!options.args.empty()) words.push_back("--");
-  words.insert(words.end(), options.args.begin(), options.args.end());
-
-  std::size_t length = 0;
-  for (std::string& word : words) {
-    if (word.find_first_of("\"\n") != std::string::npos || word.empty())
-      return usage_error(
-          fmt::format("\"{}\": the kernel's command line cannot carry an empty word, a quote or a line end", word));
-    if (word.find(' ') != std::string::npos) word = "\"" + word + "\"";
-    length += word.size() + 1;
-  }
-  // include/asm-generic/setup.h (COMMAND_LINE_SIZE 4096 in arch/um), init/main.c (MAX_INIT_ARGS, MAX_INIT_ENVS 32).
-  if (length >= 4096 || options.args.size() > 26 || environment.size() > 20)
-    return usage_error(fmt::format("{} bytes, {} args, {} variables: more than a kernel's command line carries",
-                                   length, options.args.size(), environment.size()));
-  return words;
+  // include/asm-generic/setup.h: COMMAND_LINE_SIZE is 4096 in arch/um.
+  return boot_words(std::move(words), {options.args, options.environment, "uml", options.writable_dir}, 4096);
 }
 
 Result<UmlGuest> UmlGuest::start(UmlOptions options) {
@@ -188,13 +147,10 @@ Result<UmlGuest> UmlGuest::start(UmlOptions options) {
 
   // A file, not a pipe: the guest must never wait for us to read, since that wait would be idle time to its clock and
   // every timeout in it would run out (clock_preload.c). Not a memfd either: those tell inotify nothing.
-  FileDescriptor log(options.log.empty() ? open(memory.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600)
-                                         : open(options.log.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!log.valid())
-    return system_error(fmt::format("open({})", options.log.empty() ? memory + ", O_TMPFILE" : options.log));
-  fcntl(log.get(), F_SETFL, O_APPEND);
+  LVSPEC_ASSIGN(GuestConsole console, GuestConsole::open(options.log, memory));
+  fcntl(console.fd(), F_SETFL, O_APPEND);
   FileDescriptor changes(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  const std::string log_path = fmt::format("/proc/self/fd/{}", log.get());
+  const std::string log_path = fmt::format("/proc/self/fd/{}", console.fd());
   if (!changes.valid() || inotify_add_watch(changes.get(), log_path.c_str(), IN_MODIFY) < 0)
     return system_error("inotify_add_watch(guest's console)");
 
@@ -206,12 +162,13 @@ Result<UmlGuest> UmlGuest::start(UmlOptions options) {
     environment["LVSPEC_UML_CLOCK_BUSY"] = std::to_string(options.busy);
   }
   std::error_code error;
-  bp::child child(bp::exe = options.kernel, bp::args = words, environment, PrepareKernel(log.get(), getpid()), error);
+  bp::child child(bp::exe = options.kernel, bp::args = words, environment, PrepareKernel(console.fd(), getpid()),
+                  error);
   if (error) return Error{fmt::format("exec {}: {}", options.kernel, error.message())};
   const pid_t pid = child.id();
   child.detach();  // we wait by pidfd: Boost 1.74's timed wait takes SIGCHLD from the whole process
   FileDescriptor pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  UmlGuest guest(std::move(options), pid, std::move(pidfd), std::move(log), std::move(changes));
+  UmlGuest guest(std::move(options), pid, std::move(pidfd), std::move(console), std::move(changes));
   if (!guest.pidfd_.valid()) return system_error("pidfd_open(guest)");
   return guest;
 }
@@ -221,12 +178,8 @@ UmlGuest::UmlGuest(UmlGuest&& other) noexcept
       started_(other.started_),
       pid_(std::exchange(other.pid_, -1)),
       pidfd_(std::move(other.pidfd_)),
-      log_(std::move(other.log_)),
-      changes_(std::move(other.changes_)),
-      text_(std::move(other.text_)),
-      line_start_(other.line_start_),
-      reported_(other.reported_),
-      exit_(other.exit_) {}
+      console_(std::move(other.console_)),
+      changes_(std::move(other.changes_)) {}
 
 UmlGuest::~UmlGuest() {
   if (pid_ > 0) kill_and_reap();
@@ -240,35 +193,16 @@ int UmlGuest::kill_and_reap() {
   return wait_status;
 }
 
-void UmlGuest::read_console() {
-  char chunk[65536];
-  for (ssize_t count = 0; (count = pread(log_.get(), chunk, sizeof chunk, static_cast<off_t>(text_.size()))) > 0;)
-    text_.append(chunk, static_cast<std::size_t>(count));
-  for (std::size_t end = 0; (end = text_.find('\n', line_start_)) != std::string::npos; line_start_ = end + 1) {
-    std::string_view line(text_.data() + line_start_, end - line_start_);
-    while (!line.empty() && line.back() == '\r') line.remove_suffix(1);  // a terminal sends CR LF
-    if (line.rfind(guest_protocol::kReport, 0) == 0) {
-      long long up_ms = 0;
-      reported_ =
-          std::sscanf(line.data() + sizeof guest_protocol::kReport - 1, "%d %lld", &exit_.status, &up_ms) == 2;
-      exit_.virtual_ = milliseconds(up_ms);
-    } else if (options_.on_line) {
-      options_.on_line(line);
-    }
-  }
-}
-
 Error UmlGuest::failure(const std::string& what) const {
   std::string advice;
-  if (text_.find("ptrace: Operation not permitted") != std::string::npos ||
-      text_.find("check_ptrace") != std::string::npos)
+  if (console_.contains("ptrace: Operation not permitted") || console_.contains("check_ptrace"))
     advice =
         "; user-mode-linux needs ptrace, which this machine or container forbids (seccomp profile, "
         "kernel.yama.ptrace_scope=3, or a debugger that holds us)";
-  return Error{fmt::format("uml guest {}{}\n{}", what, advice, tail_of(text_, 25))};
+  return Error{fmt::format("uml guest {}{}\n{}", what, advice, tail_of(console_.text(), 25))};
 }
 
-Result<UmlExit> UmlGuest::wait() {
+Result<GuestExit> UmlGuest::wait() {
   LVSPEC_CHECK(pid_ > 0);
   const auto deadline = started_ + options_.time_limit;
   pollfd events[] = {{pidfd_.get(), POLLIN, 0}, {changes_.get(), POLLIN, 0}};
@@ -276,26 +210,24 @@ Result<UmlExit> UmlGuest::wait() {
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
     if (left <= milliseconds(0)) {
       kill_and_reap();
-      read_console();
+      console_.read(options_.on_line);
       return failure(fmt::format("was killed: it had not powered off after {} ms", options_.time_limit.count()));
     }
     if (poll(events, 2, static_cast<int>(left.count())) < 0 && errno != EINTR) return system_error("poll(guest)");
     char changes[4096];  // what they are does not matter
     while (read(changes_.get(), changes, sizeof changes) > 0) {
     }
-    read_console();
+    console_.read(options_.on_line);
   }
   int wait_status = 0;
   waitpid(pid_, &wait_status, 0);
   pid_ = -1;
-  exit_.wall = std::chrono::duration_cast<milliseconds>(steady_clock::now() - started_);
-  read_console();
-
-  if (const std::string panic = line_with(text_, "Kernel panic - not syncing"); !panic.empty())
-    return failure(fmt::format("ended in a panic: {}", panic));
-  if (!reported_ || !WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0)
-    return failure(fmt::format("{}{}", how_it_ended(wait_status), reported_ ? "" : " before its work was done"));
-  return exit_;
+  const auto wall = std::chrono::duration_cast<milliseconds>(steady_clock::now() - started_);
+  console_.read(options_.on_line);
+  auto exit = console_.verdict(WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0, how_it_ended(wait_status));
+  if (!exit.ok()) return failure(exit.error().message);
+  exit->wall = wall;
+  return exit;
 }
 
 }  // namespace lvspec

@@ -11,6 +11,7 @@
 
 #include "harness/base/file_descriptor.h"
 #include "harness/base/result.h"
+#include "harness/lab/guest/console.h"
 
 namespace lvspec {
 
@@ -38,13 +39,6 @@ struct UmlOptions {
   std::function<void(std::string_view)> on_line;
 };
 
-/// How a guest ended that ended well.
-struct UmlExit {
-  int status = 0;                        ///< what the guest's body returned (run_guest_init)
-  std::chrono::milliseconds wall{};      ///< the host's time from exec to power-off
-  std::chrono::milliseconds virtual_{};  ///< the guest's time from its boot to power-off
-};
-
 /// A user-mode-linux guest: Debian's own kernel as one ordinary process, our program as its init.
 ///
 /// Nothing of it outlives us: its kernel dies with the thread that called start() (PR_SET_PDEATHSIG, so call it from
@@ -63,31 +57,28 @@ class UmlGuest {
   pid_t pid() const { return pid_; }
   /// Waits for power-off and hands on console lines meanwhile. Error: panic, a killed or vanished kernel, time_limit,
   /// power-off before the body returned; with the reason in one sentence, then the tail of the log.
-  Result<UmlExit> wait();
+  Result<GuestExit> wait();
   /// Everything that came from the console so far.
-  const std::string& log() const { return text_; }
+  const std::string& log() const { return console_.text(); }
 
  private:
-  UmlGuest(UmlOptions options, pid_t pid, FileDescriptor pidfd, FileDescriptor log, FileDescriptor changes)
+  UmlGuest(UmlOptions options, pid_t pid, FileDescriptor pidfd, GuestConsole console, FileDescriptor changes)
       : options_(std::move(options)),
         started_(std::chrono::steady_clock::now()),
         pid_(pid),
         pidfd_(std::move(pidfd)),
-        log_(std::move(log)),
+        console_(std::move(console)),
         changes_(std::move(changes)) {}
 
-  void read_console();
   int kill_and_reap();
   Error failure(const std::string& what) const;
 
   UmlOptions options_;
   std::chrono::steady_clock::time_point started_;
   pid_t pid_ = -1;
-  FileDescriptor pidfd_, log_, changes_;
-  std::string text_;            // the console so far
-  std::size_t line_start_ = 0;  // in text_, of the line that has not ended yet
-  bool reported_ = false;
-  UmlExit exit_;
+  FileDescriptor pidfd_;
+  GuestConsole console_;
+  FileDescriptor changes_;
 };
 
 /// The kernel's command line for these options, as one would type it. Error (usage): something in them that a command

@@ -8,13 +8,19 @@
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -86,7 +92,7 @@ std::vector<pid_t> processes_with(const std::string& word) {
 
 struct GuestRun {
   std::vector<json> lines;  // what the probe said
-  Result<UmlExit> exit = Error{"did not run"};
+  Result<GuestExit> exit = Error{"did not run"};
 };
 
 GuestRun run(std::vector<std::string> args, UmlOptions options = {}) {
@@ -97,7 +103,7 @@ GuestRun run(std::vector<std::string> args, UmlOptions options = {}) {
     if (!line.empty() && line[0] == '{') run.lines.push_back(json::parse(line));
   };
   Result<UmlGuest> guest = UmlGuest::start(std::move(options));
-  run.exit = guest.ok() ? guest->wait() : Result<UmlExit>(guest.error());
+  run.exit = guest.ok() ? guest->wait() : Result<GuestExit>(guest.error());
   if (run.exit.ok())
     std::cout << "  virtual " << static_cast<double>(run.exit->virtual_.count()) / 1e3 << " s, wall "
               << static_cast<double>(run.exit->wall.count()) / 1e3 << " s\n";
@@ -124,7 +130,7 @@ TEST(UmlCommandLine, CarriesArgumentsAndEnvironment) {
   options.writable_dir = "/out";
   const std::vector<std::string> words = uml_command_line(options).value();
   EXPECT_THAT(words, AllOf(Contains("init=/bin/lvspec"), Contains("SUITE=ppc"), Contains("ro")));
-  EXPECT_THAT(words, Contains("LVSPEC_UML_WRITABLE_DIR=/out"));
+  EXPECT_THAT(words, Contains("LVSPEC_GUEST_DIR=/out"));
   EXPECT_THAT(std::vector<std::string>(words.end() - 3, words.end()), ElementsAre("--", "run", "\"two words\""));
 }
 
@@ -275,6 +281,30 @@ TEST_F(Uml, AGuestOutOfMemorySaysSo) {
   const GuestRun guest = run({"eat"}, options);
   ASSERT_FALSE(guest.exit.ok());
   EXPECT_THAT(guest.exit.error().message, HasSubstr("memory"));
+}
+
+/// As a hardened container does it: ptrace answers EPERM, to the calling thread and to what it starts from now on.
+void forbid_ptrace() {
+  sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(rules), rules};
+  ASSERT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0) << std::strerror(errno);
+}
+
+TEST_F(Uml, SaysSoWherePtraceIsForbidden) {
+  std::string message;
+  std::thread hardened([&] {
+    forbid_ptrace();
+    const GuestRun guest = run({"status", "0"});
+    message = guest.exit.ok() ? "it ran" : guest.exit.error().message;
+  });
+  hardened.join();
+  EXPECT_THAT(message, HasSubstr("user-mode-linux needs ptrace, which this machine or container forbids"));
 }
 
 /// Those that are still there after 5 s: a guest's processes die by a signal of their parent's death, which takes a
