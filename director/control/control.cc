@@ -177,7 +177,8 @@ std::string Control::answer(int connection, const std::string& line) {
   } catch (const json::exception& error) {
     reply = failed("bad-request", fmt::format("not a JSON object: {}", error.what()));
   }
-  const std::string text = reply.dump();
+  // A reply quotes its request, which need not be UTF-8.
+  const std::string text = reply.dump(-1, ' ', false, json::error_handler_t::replace);
   log(fmt::format("{:12.6f} s  {}  ->  {}", std::chrono::duration<double>(clock_.now().time_since_epoch()).count(),
                   line, text.size() > 200 ? text.substr(0, 200) + "..." : text));
   return text;

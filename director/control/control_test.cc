@@ -90,6 +90,12 @@ TEST_F(ControlTest, AFenceIsAnsweredOnce) {
   EXPECT_EQ(ask({{"verb", "await_fence"}, {"token", 2}}), json({{"ok", true}}));
 }
 
+TEST_F(ControlTest, WhatIsNotUtf8IsAnErrorLikeAnyOther) {
+  const json reply = json::parse(control_.answer(7, "{\"v\xea\":1}"));
+  EXPECT_EQ(reply["ok"], false);
+  EXPECT_EQ(reply["code"], "bad-request");
+}
+
 TEST_F(ControlTest, StopStops) {
   EXPECT_FALSE(control_.stopped());
   ask({{"verb", "stop"}});

@@ -279,6 +279,8 @@ Result<Run> read_run(std::string_view text, const std::string& file) {
     return run;
   } catch (const json::parse_error& error) {
     return usage_error(file + ": " + parse_message(error));
+  } catch (const json::out_of_range& error) {  // a number that no double holds
+    return usage_error(fmt::format("{}: {}", file, error.what()));
   }
 }
 
@@ -295,6 +297,8 @@ Result<CaseResult> from_line(std::string_view line) {
     return result;
   } catch (const json::parse_error& error) {
     return Error{"a worker's line: " + parse_message(error)};
+  } catch (const json::out_of_range& error) {
+    return Error{fmt::format("a worker's line: {}", error.what())};
   }
 }
 

@@ -82,6 +82,13 @@ TEST(Json, SaysWhereATextStopsBeingJson) {
   EXPECT_THAT(run.error().message, ::testing::StartsWith("old.json: not JSON: line 2, column 11:"));
 }
 
+TEST(Json, NamesTheFileWhoseNumbersNoDoubleHolds) {
+  const auto run = read_run("{\"wall_s\": 1e999}", "old.json");
+  ASSERT_FALSE(run.ok());
+  EXPECT_EQ(run.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(run.error().message, ::testing::StartsWith("old.json: "));
+}
+
 TEST(Json, IgnoresWhatANewerToolAdds) {
   json value = to_json(clean_run());
   value["invented"] = 1;

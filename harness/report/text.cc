@@ -111,8 +111,9 @@ std::string differences_text(const Run& run) {
   std::string out;
   int different = 0;
   for (const auto& [id, verdicts] : by_case) {
-    const bool same = std::all_of(verdicts.begin(), verdicts.end(),
-                                  [&](const auto& entry) { return entry.second == verdicts.begin()->second; });
+    const bool same =
+        std::all_of(verdicts.begin(), verdicts.end(),
+                    [first = verdicts.begin()->second](const auto& entry) { return entry.second == first; });
     if (same) continue;
     ++different;
     out += fmt::format("  {}:", terminal_text(id));
