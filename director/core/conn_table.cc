@@ -1,8 +1,7 @@
 #include "director/core/conn_table.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "director/core/faults.h"
@@ -12,42 +11,15 @@ namespace {
 
 using std::chrono::seconds;
 
+// Where a table counts as full, with its share of the queue of timers, 16 bytes a bucket.
+template <typename Entry>
+constexpr std::size_t kBytesEach = (sizeof(table::Bucket<Entry>) + 16) / (table::Bucket<Entry>::kSlots - 1);
+static_assert(kBytesEach<TemplateEntry<Ipv4Bytes>> <= 64 && kBytesEach<ConnectionEntry<Ipv4Bytes>> <= 128 &&
+              kBytesEach<TemplateEntry<Ipv6Bytes>> <= 96 && kBytesEach<ConnectionEntry<Ipv6Bytes>> <= 128);
+
 constexpr Duration kExtension = seconds(60);    // TPL-34
 constexpr Duration kFreshTimeout = seconds(3);  // TIM-06, until the first packet has set the state's own
-constexpr std::uint64_t kTemplatesLast = std::uint64_t{1} << 63;
-
-std::uint64_t mix(std::uint64_t value) {
-  value *= 0x9e3779b97f4a7c15;
-  return value ^ (value >> 32);
-}
-
-std::uint64_t words_of(const Address& address) {
-  std::uint64_t high, low;
-  std::memcpy(&high, address.bytes.data(), sizeof high);
-  std::memcpy(&low, address.bytes.data() + sizeof high, sizeof low);
-  return mix(high) + low;
-}
-
-// Connections hash by the client's side only, as in the kernel: a reply, which may come from the VIP or from the
-// real server, is then found in the same chain. Templates have no replies, and one client may have many of them.
-std::uint32_t hash_of(const ConnKey& key) {
-  std::uint64_t hash = mix(words_of(key.client) + key.client_port);
-  hash = mix(hash + static_cast<std::uint64_t>(key.protocol) + 256 * static_cast<std::uint64_t>(key.family));
-  if (key.is_template) hash = mix(hash + mix(words_of(key.virtual_address)) + key.virtual_port + 1);
-  return static_cast<std::uint32_t>(mix(hash));
-}
-
 }  // namespace
-
-ConnKey connection_key(const Packet& packet) {
-  return {.family = packet.family,
-          .protocol = packet.protocol,
-          .is_template = false,
-          .client_port = packet.source_port,
-          .virtual_port = packet.destination_port,
-          .client = packet.source,
-          .virtual_address = packet.destination};
-}
 
 void update_overload(RealServer& server) {
   const std::uint64_t connections = std::uint64_t{server.active} + server.inactive;
@@ -65,96 +37,112 @@ ConnTable::ConnTable(ServerReleased released, std::size_t entries) : released_(s
   reserve(entries);
 }
 
-void ConnTable::reserve(std::size_t entries) {
-  if (entries > capacity_) add_block(entries - capacity_);
-  timers_.reserve(entries);
-  const std::size_t chains = std::bit_ceil(std::max<std::size_t>(entries, 1));
-  if (chains <= chains_.size()) return;
-  const std::vector<ConnEntry*> old = std::exchange(chains_, std::vector<ConnEntry*>(chains));
-  for (ConnEntry* entry : old) {
-    // Oldest first, so that after head insertion the newest of equal keys is found first again (TPL-17).
-    ConnEntry* reversed = nullptr;
-    while (entry != nullptr) {
-      ConnEntry* const following = std::exchange(entry->chain, reversed);
-      reversed = std::exchange(entry, following);
-    }
-    while (reversed != nullptr) {
-      ConnEntry* const following = reversed->chain;
-      insert(*reversed);
-      reversed = following;
-    }
-  }
+template <typename Visit>
+decltype(auto) ConnTable::with_table_of(Family family, bool is_template, Visit visit) {
+  if (family == Family::kIpv4) return is_template ? visit(templates4_) : visit(connections4_);
+  return is_template ? visit(templates6_) : visit(connections6_);
 }
 
-void ConnTable::add_block(std::size_t entries) {
-  blocks_.push_back(std::make_unique<ConnEntry[]>(entries));
-  for (std::size_t i = entries; i-- > 0;) blocks_.back()[i].chain = std::exchange(free_, &blocks_.back()[i]);
-  capacity_ += entries;
+// With the entry as what it is in that table.
+template <typename Visit>
+decltype(auto) ConnTable::with_table_of(ConnEntry& entry, Visit visit) {
+  return with_table_of(entry.family, entry.is_template, [&]<typename Entry>(table::Table<Entry>& table) {
+    return visit(table, static_cast<Entry&>(entry));
+  });
+}
+
+void ConnTable::reserve(std::size_t entries) {
+  connections4_.reserve(entries);
+  connections6_.reserve(entries);
+  templates4_.reserve(entries);
+  templates6_.reserve(entries);
+}
+
+std::size_t ConnTable::size() const {
+  return connections4_.size() + connections6_.size() + templates4_.size() + templates6_.size();
+}
+
+std::size_t ConnTable::buckets() const {
+  return connections4_.buckets() + connections6_.buckets() + templates4_.buckets() + templates6_.buckets();
 }
 
 ConnEntry* ConnTable::find(const ConnKey& key) {
-  const std::uint32_t hash = hash_of(key);
-  for (ConnEntry* entry = chain_of(hash); entry != nullptr; entry = entry->chain) {
-    if (entry->hash == hash && entry->key == key && !entry->renamed) return entry;
-  }
-  return nullptr;
+  const std::uint64_t hash = hash_of(key);
+  return with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry* {
+    return table.find(hash, [&](const auto& entry) { return entry.matches(key); });
+  });
 }
 
 ConnEntry* ConnTable::find_reply(const Packet& packet) {
-  const std::uint32_t hash = hash_of({.family = packet.family,
+  const auto is_reply_of = [&](const ConnEntry& entry) {
+    if (entry.client_port != packet.destination_port || entry.protocol() != packet.protocol ||
+        entry.family != packet.family || entry.is_template || entry.client() != packet.destination) {
+      return false;
+    }
+    // Only NAT leaves the reply with the real server's address; otherwise the real server answers as the VIP.
+    const bool nat = entry.method == ForwardMethod::kMasquerade;
+    const Address address = nat ? entry.server->key.address : entry.virtual_address();
+    const std::uint16_t port = nat ? entry.server_port : entry.virtual_port;
+    return address == packet.source && port == packet.source_port;
+  };
+  const std::uint64_t hash = hash_of({.family = packet.family,
                                       .protocol = packet.protocol,
                                       .client_port = packet.destination_port,
                                       .client = packet.destination});
-  for (ConnEntry* entry = chain_of(hash); entry != nullptr; entry = entry->chain) {
-    const ConnKey& key = entry->key;
-    if (entry->hash != hash || key.is_template || key.family != packet.family || key.protocol != packet.protocol ||
-        key.client != packet.destination || key.client_port != packet.destination_port) {
-      continue;
-    }
-    // Only NAT leaves the reply with the real server's address; otherwise the real server answers as the VIP.
-    const bool nat = entry->method == ForwardMethod::kMasquerade;
-    const Address& address = nat ? entry->server->key.address : key.virtual_address;
-    const std::uint16_t port = nat ? entry->server_port : key.virtual_port;
-    if (address == packet.source && port == packet.source_port) return entry;
+  ConnEntry* const found = with_table_of(packet.family, /*is_template=*/false,
+                                         [&](auto& table) -> ConnEntry* { return table.find(hash, is_reply_of); });
+  if (found != nullptr) return found;
+  // Of entries with one key each has a server of its own, whose replies are its own.
+  for (const Shadow& shadow : shadows_) {
+    if (is_reply_of(*shadow.older)) return shadow.older;
   }
   return nullptr;
 }
 
 ConnEntry& ConnTable::create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored) {
-  if (free_ == nullptr) reserve(std::max<std::size_t>(2 * capacity_, 64));
-  ConnEntry& entry = *free_;
-  free_ = entry.chain;
-  entry = ConnEntry{};
-  entry.key = key;
-  entry.hash = hash_of(key);
+  ConnEntry* const older = stored == Stored::kYes ? find(key) : nullptr;
+  if (older != nullptr) hide(*older);
+  ConnEntry& entry = with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry& {
+    return table.insert(hash_of(key), /*hidden=*/stored == Stored::kOnePacket, key);
+  });
+  if (older != nullptr) shadows_.push_back({&entry, older});
+  entry.hashed = stored == Stored::kYes;
   entry.server_port = server_port;
   entry.method = server.settings.method;
   entry.reply_unseen = entry.method != ForwardMethod::kMasquerade;
   entry.timeout = kFreshTimeout;
-  if (stored == Stored::kYes) insert(entry);
   bind(entry, server);
   return entry;
 }
 
-void ConnTable::insert(ConnEntry& entry) {
-  ConnEntry*& head = chain_of(entry.hash);
-  entry.chain = head;
-  head = &entry;
-  entry.hashed = true;
+void ConnTable::hide(ConnEntry& entry) {
+  with_table_of(entry, [](auto& table, auto& own) { table.hide(own); });
 }
 
-void ConnTable::unlink(ConnEntry& entry) {
-  ConnEntry** link = &chain_of(entry.hash);
-  while (*link != &entry) link = &(*link)->chain;
-  *link = entry.chain;
-  entry.hashed = false;
+// The entry leaves, for good or for another key: what it has hidden is found again. If it is hidden itself, the one
+// that hides it now hides what it has hidden.
+void ConnTable::uncover(ConnEntry& entry) {
+  if (shadows_.empty()) return;
+  const auto below =
+      std::find_if(shadows_.begin(), shadows_.end(), [&](const Shadow& s) { return s.newer == &entry; });
+  const auto above =
+      std::find_if(shadows_.begin(), shadows_.end(), [&](const Shadow& s) { return s.older == &entry; });
+  if (below != shadows_.end() && above != shadows_.end()) {
+    above->older = below->older;
+    shadows_.erase(below);
+  } else if (below != shadows_.end()) {
+    with_table_of(*below->older, [](auto& table, auto& own) { table.show(own); });
+    shadows_.erase(below);
+  } else if (above != shadows_.end()) {
+    shadows_.erase(above);
+  }
 }
 
 // A connection begins as inactive; its first state decides (CON-70).
 void ConnTable::bind(ConnEntry& entry, RealServer& server) {
   entry.server = &server;
   ++server.references;
-  if (entry.key.is_template) {
+  if (entry.is_template) {
     ++server.persistent;
     return;
   }
@@ -167,7 +155,7 @@ void ConnTable::unbind(ConnEntry& entry) {
   RealServer& server = *entry.server;
   entry.server = nullptr;
   --server.references;
-  if (entry.key.is_template) {
+  if (entry.is_template) {
     --server.persistent;
   } else {
     --(entry.active ? server.active : server.inactive);
@@ -183,19 +171,21 @@ void ConnTable::rebind(ConnEntry& entry, RealServer& server) {
 
 void ConnTable::control(ConnEntry& connection, ConnEntry& controller) {
   release_controller(connection);
-  connection.controller = &controller;
+  connection.set_controller(&controller);
   ++controller.controlled;
 }
 
 void ConnTable::release_controller(ConnEntry& connection) {
-  if (connection.controller == nullptr) return;
-  --connection.controller->controlled;
-  connection.controller = nullptr;
+  ConnEntry* const controller = connection.controller();
+  if (controller == nullptr) return;
+  --controller->controlled;
+  connection.set_controller(nullptr);
 }
 
 void ConnTable::arm(ConnEntry& entry, DirectorTime now) {
-  const std::uint64_t last = entry.key.is_template ? kTemplatesLast : 0;
-  timers_.arm(entry, {.deadline = now + entry.timeout, .order = last | armings_++});
+  const DirectorTime deadline = now + Duration(entry.timeout);
+  const table::Due due{.deadline = deadline.time_since_epoch().count(), .order = armings_++};
+  with_table_of(entry, [&](auto& table, auto& own) { table.arm(own, due); });
 }
 
 void ConnTable::set_active(ConnEntry& entry, bool active) {
@@ -209,7 +199,7 @@ void ConnTable::set_active(ConnEntry& entry, bool active) {
 void ConnTable::update_state(ConnEntry& entry, bool is_reply, const Packet& packet, const Timeouts& timeouts) {
   if (packet.protocol != Protocol::kTcp) {
     // UDP has one state, never active; only a reply that passes here proves the server alive (CON-30, TPL-40).
-    if (is_reply && entry.controller != nullptr) entry.controller->assured = true;
+    if (is_reply && entry.controller() != nullptr) entry.controller()->assured = true;
     entry.timeout = seconds(timeouts.udp_s);
     return;
   }
@@ -218,35 +208,33 @@ void ConnTable::update_state(ConnEntry& entry, bool is_reply, const Packet& pack
   const TcpState next = next_tcp_state(direction, tcp_event(packet.tcp), entry.state);
   if (next != entry.state) {
     set_active(entry, is_active(next));
-    if (next == TcpState::kEstablished && entry.controller != nullptr) entry.controller->assured = true;
+    if (next == TcpState::kEstablished && entry.controller() != nullptr) entry.controller()->assured = true;
     entry.state = next;
   }
   entry.timeout = seconds(tcp_timeout_s(next, timeouts));
 }
 
 // The kernel gives it client port 0, virtual port 65535 and server port 65535, which no packet of a service on an
-// ordinary port can ask for; the flag makes that true of a service on port 65535 as well.
+// ordinary port can ask for; here it is hidden from a service on port 65535 as well.
 void ConnTable::rename(ConnEntry& entry) {
-  unlink(entry);
+  hide(entry);
+  uncover(entry);
   entry.renamed = true;
-  entry.key.client_port = 0;
-  entry.key.virtual_port = 0xffff;
+  entry.client_port = 0;
+  entry.virtual_port = 0xffff;
   entry.server_port = 0xffff;
-  entry.hash = hash_of(entry.key);
-  insert(entry);
 }
 
 void ConnTable::remove(ConnEntry& entry) {
-  timers_.cancel(entry);
-  if (entry.hashed) unlink(entry);
   release_controller(entry);
   if (entry.controlled != 0) {
     for_each([&](ConnEntry& connection) {
-      if (connection.controller == &entry) connection.controller = nullptr;
+      if (connection.controller() == &entry) connection.set_controller(nullptr);
     });
   }
   unbind(entry);
-  entry.chain = std::exchange(free_, &entry);
+  with_table_of(entry, [](auto& table, auto& own) { table.remove(own); });
+  uncover(entry);
 }
 
 void ConnTable::remove_unavailable() {
@@ -255,12 +243,12 @@ void ConnTable::remove_unavailable() {
     gone.clear();
     for_each([&](ConnEntry& entry) {
       const bool idle = entry.controlled == 0;
-      if (entry.key.is_template == templates && !entry.server->available && idle) gone.push_back(&entry);
+      if (entry.is_template == templates && !entry.server->available && idle) gone.push_back(&entry);
     });
   };
   collect(false);
   for (ConnEntry* connection : gone) {
-    ConnEntry* const controller = connection->controller;
+    ConnEntry* const controller = connection->controller();
     remove(*connection);
     if (controller != nullptr && controller->controlled == 0) remove(*controller);
   }
@@ -272,17 +260,39 @@ void ConnTable::remove_unavailable() {
 std::optional<Duration> ConnTable::extension_of(const ConnEntry& entry) const {
   // Not less than a second for a fault: a template with a zero timeout would fire at this instant for ever.
   const Duration once_more = std::max<Duration>(entry.timeout, seconds(1));
-  if (fault(Fault::kTemplateNeverExpires) && entry.key.is_template) return once_more;
+  if (fault(Fault::kTemplateNeverExpires) && entry.is_template) return once_more;
   if (entry.controlled == 0 || fault(Fault::kNoExtension)) return std::nullopt;
   if (fault(Fault::kExtensionFullTimeout)) return once_more;
   return kExtension;
 }
 
+table::Due ConnTable::bound() const {
+  return std::min({connections4_.bound(), connections6_.bound(), templates4_.bound(), templates6_.bound()});
+}
+
+// At equal deadlines a connection (TPL-36).
+ConnEntry* ConnTable::next() {
+  ConnEntry* first = nullptr;
+  const auto consider = [&](ConnEntry* candidate) {
+    if (candidate == nullptr) return;
+    const auto rank = [](const ConnEntry& entry) {
+      return std::tuple(entry.due().deadline, entry.is_template, entry.due().order);
+    };
+    if (first == nullptr || rank(*candidate) < rank(*first)) first = candidate;
+  };
+  consider(connections4_.next());
+  consider(connections6_.next());
+  consider(templates4_.next());
+  consider(templates6_.next());
+  return first;
+}
+
 std::size_t ConnTable::fire(DirectorTime now) {
   std::size_t removed = 0;
-  for (ConnEntry* entry; (entry = timers_.next()) != nullptr;) {
-    const DirectorTime fired_at = entry->timer.due.deadline;
-    if (fired_at > now) break;
+  while (bound().deadline <= now.time_since_epoch().count()) {
+    ConnEntry* const entry = next();
+    if (entry == nullptr || entry->deadline() > now) break;
+    const DirectorTime fired_at = entry->deadline();
     if (const std::optional<Duration> extension = extension_of(*entry)) {
       const Duration before = std::exchange(entry->timeout, *extension);
       arm(*entry, fired_at);
@@ -296,9 +306,9 @@ std::size_t ConnTable::fire(DirectorTime now) {
 }
 
 std::optional<DirectorTime> ConnTable::next_deadline() {
-  const ConnEntry* entry = timers_.next();
+  const ConnEntry* entry = next();
   if (entry == nullptr) return std::nullopt;
-  return entry->timer.due.deadline;
+  return entry->deadline();
 }
 
 }  // namespace lvspec::director

@@ -52,6 +52,77 @@ TEST_F(ConnTableTest, OfEqualKeysTheNewestIsFound) {
   EXPECT_EQ(table.find(template_of(1)), &newer);
 }
 
+// TPL-17: whichever goes, the newest of those that stay is found.
+TEST_F(ConnTableTest, WhenTheNewestGoesTheNextIsFound) {
+  for (const auto& order : {std::vector{2, 1, 0}, {1, 2, 0}, {0, 2, 1}, {0, 1, 2}, {1, 0, 2}, {2, 0, 1}}) {
+    std::vector<ConnEntry*> left;
+    for (int n = 0; n < 3; ++n) left.push_back(&make(template_of(1), 10s));
+    for (const int n : order) {
+      const auto newest = std::find_if(left.rbegin(), left.rend(), [](ConnEntry* entry) { return entry != nullptr; });
+      ASSERT_EQ(table.find(template_of(1)), *newest);
+      table.remove(*std::exchange(left[n], nullptr));
+    }
+    ASSERT_EQ(table.find(template_of(1)), nullptr);
+  }
+}
+
+TEST_F(ConnTableTest, ARenamedTemplateUncoversTheOlder) {
+  ConnEntry& older = make(template_of(1), 10s);
+  ConnEntry& newer = make(template_of(1), 10s);
+  table.rename(newer);
+  EXPECT_EQ(table.find(template_of(1)), &older);
+  table.remove(newer);
+  EXPECT_EQ(table.find(template_of(1)), &older);
+}
+
+// IPv4 and IPv6 lie apart, and so do their accessors.
+TEST_F(ConnTableTest, EntriesGiveBackTheirKeyAndController) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    ConnKey connection_key = key(1), template_key = template_of(1);
+    for (ConnKey* each : {&connection_key, &template_key}) {
+      each->family = family;
+      if (family == Family::kIpv6) each->client.bytes[15] = each->virtual_address.bytes[15] = 7;
+    }
+    ConnEntry& connection = make(connection_key, 10s);
+    ConnEntry& tmpl = make(template_key, 10s);
+    EXPECT_TRUE(connection.key() == connection_key);
+    EXPECT_TRUE(tmpl.key() == template_key);
+    EXPECT_EQ(connection.controller(), nullptr);
+    table.control(connection, tmpl);
+    EXPECT_EQ(connection.controller(), &tmpl);
+    EXPECT_EQ(tmpl.controller(), nullptr);
+    EXPECT_EQ(table.find(connection_key), &connection);
+    EXPECT_EQ(table.find(template_key), &tmpl);
+    table.remove(tmpl);
+    EXPECT_EQ(connection.controller(), nullptr);
+  }
+}
+
+TEST_F(ConnTableTest, BucketsTogetherHoldEveryArmedEntry) {
+  for (int n = 0; n < 50; ++n) make(key(n), 10s);
+  make(template_of(1), 10s);
+  std::size_t visited = 0;
+  for (std::size_t bucket = 0; bucket < table.buckets(); ++bucket) {
+    table.visit_bucket(bucket, [&](ConnEntry&) { ++visited; });
+  }
+  EXPECT_EQ(visited, 51u);
+}
+
+// A one-packet entry is nobody's to find, and hides nothing (CON-50).
+TEST_F(ConnTableTest, OnePacketEntriesAreNotFound) {
+  ConnEntry& stored = make(key(1), 10s);
+  ConnEntry& passing = table.create(key(1), server, 80, ConnTable::Stored::kOnePacket);
+  EXPECT_EQ(table.find(key(1)), &stored);
+  table.remove(passing);
+  EXPECT_EQ(table.find(key(1)), &stored);
+}
+
+TEST(StoredTimeout, RoundsUpToSecondsAndStopsAtItsMaximum) {
+  EXPECT_EQ(Duration(StoredTimeout(1ns)), 1s);
+  EXPECT_EQ(Duration(StoredTimeout(31 * 24h)), 31 * 24h);
+  EXPECT_EQ(Duration(StoredTimeout(1000 * 24h)), Duration(std::chrono::seconds(0xffffff)));
+}
+
 TEST_F(ConnTableTest, GrowsAndKeepsPointersValid) {
   std::vector<ConnEntry*> entries;
   for (int n = 0; n < 3000; ++n) entries.push_back(&make(key(n), 10s));
@@ -93,7 +164,7 @@ TEST_F(ConnTableTest, ExtendsFromEachDeadlineInOneLongStep) {
   table.control(connection, tmpl);
   EXPECT_EQ(table.fire(DirectorTime(249s)), 0u);
   EXPECT_EQ(table.next_deadline(), DirectorTime(250s));
-  EXPECT_EQ(tmpl.timer.due.deadline, DirectorTime(280s));  // 100, 160, 220, 280
+  EXPECT_EQ(tmpl.deadline(), DirectorTime(280s));  // 100, 160, 220, 280
   EXPECT_EQ(tmpl.timeout, Duration(60s));
   EXPECT_EQ(table.fire(DirectorTime(3600s)), 2u);
 }
@@ -114,8 +185,8 @@ TEST_F(ConnTableTest, RenamedTemplatesRunOnUnseen) {
   ConnEntry& tmpl = make(template_of(1), 100s);
   table.rename(tmpl);
   EXPECT_EQ(table.find(template_of(1)), nullptr);
-  EXPECT_EQ(table.find(tmpl.key), nullptr);  // not even a service on port 65535 finds it
-  EXPECT_EQ(tmpl.key.virtual_port, 65535);
+  EXPECT_EQ(table.find(tmpl.key()), nullptr);  // not even a service on port 65535 finds it
+  EXPECT_EQ(tmpl.virtual_port, 65535);
   EXPECT_EQ(tmpl.server_port, 65535);
   EXPECT_EQ(server.persistent, 1u);
   EXPECT_EQ(table.next_deadline(), DirectorTime(100s));

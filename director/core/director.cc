@@ -19,23 +19,23 @@ ServiceKey identity_of(const ServiceKey& key) {
 }
 
 std::string state_name(const ConnEntry& entry) {
-  if (entry.key.is_template) return entry.assured ? "ASSURED" : "NONE";
-  if (entry.key.protocol == Protocol::kUdp) return "UDP";
+  if (entry.is_template) return entry.assured ? "ASSURED" : "NONE";
+  if (entry.protocol() == Protocol::kUdp) return "UDP";
   return std::string(tcp_state_name(entry.state));
 }
 
 EntryView view_of(const ConnEntry& entry, DirectorTime now) {
-  return {.family = entry.key.family,
-          .protocol = entry.key.protocol,
-          .client = entry.key.client,
-          .virtual_address = entry.key.virtual_address,
+  return {.family = entry.family,
+          .protocol = entry.protocol(),
+          .client = entry.client(),
+          .virtual_address = entry.virtual_address(),
           .server = entry.server->key.address,
-          .client_port = entry.key.client_port,
-          .virtual_port = entry.key.virtual_port,
+          .client_port = entry.client_port,
+          .virtual_port = entry.virtual_port,
           .server_port = entry.server_port,
-          .is_template = entry.key.is_template,
+          .is_template = entry.is_template,
           .state = state_name(entry),
-          .expires_in = std::max<Duration>(entry.timer.due.deadline - now, Duration::zero()),
+          .expires_in = std::max<Duration>(entry.deadline() - now, Duration::zero()),
           .timeout = entry.timeout,
           .controlled = entry.controlled,
           .fwmark = entry.fwmark,
@@ -57,7 +57,7 @@ void rebind_by_position(ConnTable& connections, const std::vector<RealServer*>& 
                         const std::vector<RealServer*>& after) {
   std::vector<std::pair<ConnEntry*, RealServer*>> moves;
   connections.for_each([&](ConnEntry& entry) {
-    if (!entry.key.is_template) return;
+    if (!entry.is_template) return;
     const std::size_t place = std::find(before.begin(), before.end(), entry.server) - before.begin();
     if (place < before.size() && place < after.size()) moves.emplace_back(&entry, after[place]);
   });
@@ -105,7 +105,7 @@ Outcome Director::edit_service(const ServiceKey& key, const ServiceSettings& set
   if (service == nullptr) return Outcome::kNoSuchService;
   if (fault(Fault::kEditDropsTemplates)) {
     forget(state_->connections,
-           [&](const ConnEntry& entry) { return entry.key.is_template && entry.server->service == service->key; });
+           [&](const ConnEntry& entry) { return entry.is_template && entry.server->service == service->key; });
   }
   return state_->services.edit(*service, settings);
 }
@@ -129,7 +129,7 @@ Outcome Director::add_server(const ServiceKey& key, const RealServerKey& server,
   if (fault(Fault::kRevivalRestartsWindow)) {
     std::vector<ConnEntry*> revived;
     state_->connections.for_each([&](ConnEntry& entry) {
-      if (entry.key.is_template && entry.server->key == server) revived.push_back(&entry);
+      if (entry.is_template && entry.server->key == server) revived.push_back(&entry);
     });
     for (ConnEntry* entry : revived) state_->connections.arm(*entry, state_->time);
   }

@@ -81,7 +81,7 @@ Director::State::Hit Director::State::examine(const ConnEntry& entry, const Pack
 // new one uses the old entry (CON-40..42). Source: ip_vs_core.c, is_new_conn_expected().
 bool Director::State::reuse_expected(const ConnEntry& entry) const {
   if (sysctls.conn_reuse_mode == 0) return false;
-  if (entry.controller != nullptr && !fault(Fault::kReuseUnpins)) return false;
+  if (entry.controller() != nullptr && !fault(Fault::kReuseUnpins)) return false;
   if (entry.state == TcpState::kTimeWait || entry.state == TcpState::kClose) return true;
   return (sysctls.conn_reuse_mode & 2) != 0 && entry.state == TcpState::kFinWait && entry.reply_unseen;
 }
@@ -181,9 +181,9 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
     return verdict;
   }
   connections.arm(entry, now);
-  if (entry.controller != nullptr) {
-    if (fault(Fault::kWindowRenewedByPackets)) connections.arm(*entry.controller, now);
-    if (fault(Fault::kDroppedOnRst) && packet.tcp.rst) connections.remove(*entry.controller);
+  if (entry.controller() != nullptr) {
+    if (fault(Fault::kWindowRenewedByPackets)) connections.arm(*entry.controller(), now);
+    if (fault(Fault::kDroppedOnRst) && packet.tcp.rst) connections.remove(*entry.controller());
   }
   return verdict;
 }

@@ -1,0 +1,102 @@
+#include "director/core/conn_entry.h"
+
+#include <cstddef>
+
+namespace lvspec::director {
+namespace {
+
+std::uint8_t index_of(Protocol protocol) {
+  const auto found = std::find(ConnEntry::kProtocols.begin(), ConnEntry::kProtocols.end(), protocol);
+  return static_cast<std::uint8_t>(found - ConnEntry::kProtocols.begin());
+}
+
+std::uint64_t mix(std::uint64_t value) {
+  value *= 0x9e3779b97f4a7c15;
+  return value ^ (value >> 32);
+}
+
+std::uint64_t words_of(const Address& address) {
+  std::uint64_t high, low;
+  std::memcpy(&high, address.bytes.data(), sizeof high);
+  std::memcpy(&low, address.bytes.data() + sizeof high, sizeof low);
+  return mix(high) + low;
+}
+
+template <typename Bytes>
+Address widened(const Bytes& narrow) {
+  Address address;
+  std::memcpy(address.bytes.data(), narrow.bytes, sizeof narrow);
+  return address;
+}
+
+// What the parts behind ConnEntry are depends on the family, and for the controller on the kind.
+template <typename Visit>
+auto with_addresses(const ConnEntry& entry, Visit visit) {
+  if (entry.family == Family::kIpv4) return visit(static_cast<const TemplateEntry<Ipv4Bytes>&>(entry));
+  return visit(static_cast<const TemplateEntry<Ipv6Bytes>&>(entry));
+}
+
+}  // namespace
+
+std::uint64_t hash_of(const ConnKey& key) {
+  std::uint64_t hash = mix(words_of(key.client) + key.client_port);
+  hash = mix(hash + static_cast<std::uint64_t>(key.protocol) + 256 * static_cast<std::uint64_t>(key.family));
+  if (key.is_template) hash = mix(hash + mix(words_of(key.virtual_address)) + key.virtual_port + 1);
+  return mix(hash);
+}
+
+ConnKey connection_key(const Packet& packet) {
+  return {.family = packet.family,
+          .protocol = packet.protocol,
+          .is_template = false,
+          .client_port = packet.source_port,
+          .virtual_port = packet.destination_port,
+          .client = packet.source,
+          .virtual_address = packet.destination};
+}
+
+ConnEntry::ConnEntry(const ConnKey& key)
+    : client_port(key.client_port),
+      virtual_port(key.virtual_port),
+      family(key.family),
+      is_template(key.is_template),
+      method(ForwardMethod::kDirectRoute),
+      hashed(false),
+      renamed(false),
+      active(false),
+      assured(false),
+      reply_unseen(false),
+      protocol_(index_of(key.protocol)) {}
+
+Address ConnEntry::client() const {
+  return with_addresses(*this, [](const auto& entry) { return widened(entry.client); });
+}
+Address ConnEntry::virtual_address() const {
+  return with_addresses(*this, [](const auto& entry) { return widened(entry.virtual_address); });
+}
+
+ConnKey ConnEntry::key() const {
+  return {.family = family,
+          .protocol = protocol(),
+          .is_template = is_template,
+          .client_port = client_port,
+          .virtual_port = virtual_port,
+          .client = client(),
+          .virtual_address = virtual_address()};
+}
+
+ConnEntry* ConnEntry::controller() const {
+  if (is_template) return nullptr;
+  if (family == Family::kIpv4) return static_cast<const ConnectionEntry<Ipv4Bytes>&>(*this).controller;
+  return static_cast<const ConnectionEntry<Ipv6Bytes>&>(*this).controller;
+}
+
+void ConnEntry::set_controller(ConnEntry* controller) {
+  if (family == Family::kIpv4) {
+    static_cast<ConnectionEntry<Ipv4Bytes>&>(*this).controller = controller;
+  } else {
+    static_cast<ConnectionEntry<Ipv6Bytes>&>(*this).controller = controller;
+  }
+}
+
+}  // namespace lvspec::director

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "director/core/director.h"
+#include "director/core/packet.h"
+#include "director/core/service.h"
+#include "director/table/packed_pointer.h"
+#include "director/table/timed.h"
+
+namespace lvspec::director {
+
+/// What an entry is found by. Connections have the packet's own addresses and ports (CON-01), templates what TPL-03
+/// lists; the two never match each other (TPL-18).
+struct ConnKey {
+  Family family = Family::kIpv4;
+  Protocol protocol = Protocol::kNone;
+  bool is_template = false;
+  std::uint16_t client_port = 0, virtual_port = 0;
+  Address client{}, virtual_address{};
+
+  bool operator==(const ConnKey&) const = default;
+};
+
+/// The key of the connection that a packet from a client belongs to.
+ConnKey connection_key(const Packet& packet);
+
+/// Where a key is looked for. Connections hash by the client's side only, as in the kernel: a reply, which may come
+/// from the VIP or from the real server, is then found in the same place. Templates have no replies, and one client
+/// may have many of them.
+std::uint64_t hash_of(const ConnKey& key);
+
+/// Whole seconds in three bytes, up to 194 days; the kernel's tools allow 31. A fraction is rounded up.
+class StoredTimeout {
+ public:
+  StoredTimeout() : StoredTimeout(Duration::zero()) {}
+  template <typename Rep, typename Period>
+  StoredTimeout(std::chrono::duration<Rep, Period> timeout) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(timeout).count();
+    const auto stored = static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, 0xffffff));
+    for (int i = 0; i < 3; ++i) bytes_[i] = static_cast<std::uint8_t>(stored >> (8 * i));
+  }
+  operator Duration() const { return std::chrono::seconds(bytes_[0] | (bytes_[1] << 8) | (bytes_[2] << 16)); }
+  bool operator==(const StoredTimeout&) const = default;
+
+ private:
+  std::uint8_t bytes_[3];
+};
+
+/// A connection entry or a template (the kernel's struct ip_vs_conn): what all of them have. Addresses, and the
+/// controller of a connection, stand behind, in sizes of their own; the accessors know where. Every byte here costs
+/// ten million bytes on a large director.
+struct ConnEntry : table::Timed {
+  /// Those that there are entries of.
+  static constexpr std::array kProtocols = {Protocol::kNone, Protocol::kTcp, Protocol::kUdp, Protocol::kSctp};
+
+  explicit ConnEntry(const ConnKey& key);
+  ConnEntry(const ConnEntry&) = delete;
+  ConnEntry& operator=(const ConnEntry&) = delete;
+
+  std::uint32_t controlled = 0;  ///< templates: connections whose controller this is
+  std::uint32_t fwmark = 0;
+  std::uint32_t sync_endtime = 0;  ///< for the sync daemon of a master, seconds
+  table::PackedPointer<RealServer> server;
+  std::uint16_t server_port = 0;
+  std::uint16_t client_port, virtual_port;
+  StoredTimeout timeout;  ///< what the next arming uses; the template's own, not the service's (TPL-32)
+  TcpState state = TcpState::kNone;
+  std::uint16_t packets = 0;  ///< from the client; stays at its maximum
+
+  const Family family : 1;
+  const bool is_template : 1;
+  ForwardMethod method : 3;  ///< of the server when the entry was made (DST-08)
+  bool hashed : 1;           ///< false for one-packet entries, which no lookup finds (CON-50)
+  bool renamed : 1;          ///< a rejected template: listed, never found again (VAL-04)
+  bool active : 1;           ///< counted in RealServer::active, else in inactive (CON-70)
+  bool assured : 1;          ///< templates (TPL-40)
+  bool reply_unseen : 1;     ///< no reply has passed: the IN-ONLY table holds (CON-03)
+
+  Protocol protocol() const { return kProtocols[protocol_]; }
+  Address client() const;
+  Address virtual_address() const;
+  ConnKey key() const;
+  /// The template that made this connection; null for templates.
+  ConnEntry* controller() const;
+  void set_controller(ConnEntry* controller);
+
+  DirectorTime deadline() const { return DirectorTime(Duration(due().deadline)); }
+  std::uint64_t hash() const { return hash_of(key()); }
+  void count_packet() { packets += packets != std::numeric_limits<std::uint16_t>::max(); }
+
+ private:
+  const std::uint8_t protocol_ : 2;
+};
+
+/// An address of one family alone.
+struct Ipv4Bytes {
+  std::uint8_t bytes[4];
+};
+struct Ipv6Bytes {
+  std::uint8_t bytes[16];
+};
+
+/// An entry with its addresses, as it lies in its table.
+template <typename Bytes>
+struct TemplateEntry : ConnEntry {
+  explicit TemplateEntry(const ConnKey& key) : ConnEntry(key) {
+    std::memcpy(client.bytes, key.client.bytes.data(), sizeof client);
+    std::memcpy(virtual_address.bytes, key.virtual_address.bytes.data(), sizeof virtual_address);
+  }
+  bool matches(const ConnKey& key) const {
+    return client_port == key.client_port && virtual_port == key.virtual_port && protocol() == key.protocol &&
+           std::memcmp(client.bytes, key.client.bytes.data(), sizeof client) == 0 &&
+           std::memcmp(virtual_address.bytes, key.virtual_address.bytes.data(), sizeof virtual_address) == 0;
+  }
+
+  Bytes client, virtual_address;
+};
+
+template <typename Bytes>
+struct ConnectionEntry : TemplateEntry<Bytes> {
+  using TemplateEntry<Bytes>::TemplateEntry;
+
+  table::PackedPointer<ConnEntry> controller;
+};
+
+}  // namespace lvspec::director
