@@ -10,7 +10,7 @@
 #include <memory>
 #include <optional>
 
-#include "harness/adapters/bundled.h"
+#include "harness/adapters/kernel_ipvs.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/directors.h"
 #include "harness/fuzz/compare.h"
@@ -33,7 +33,7 @@ struct FuzzOptions {
   int seeds = 1;
   std::size_t length = 60, batch = 1200;
   int most = 5;
-  bool no_shrink = false;
+  bool no_shrink = false, no_statistics = false;
   std::vector<std::string> replays;
   std::string out;
 };
@@ -67,13 +67,15 @@ class Scratch {
 /// Both directors, one after the other: the one whose time is its own leads.
 class Pair {
  public:
-  Pair(Side first, Side second) : first_(std::move(first)), second_(std::move(second)) {
+  Pair(Side first, Side second, Statistics statistics)
+      : first_(std::move(first)), second_(std::move(second)), statistics_(statistics) {
     swapped_ = first_.director != "ipvs" && second_.director == "ipvs";
   }
   const Side& leader() const { return swapped_ ? second_ : first_; }
   const Side& follower() const { return swapped_ ? first_ : second_; }
   std::optional<Difference> compare(const Program& program, const Record& lead, const Record& follow) const {
-    return swapped_ ? first_difference(program, follow, lead) : first_difference(program, lead, follow);
+    return swapped_ ? first_difference(program, follow, lead, statistics_)
+                    : first_difference(program, lead, follow, statistics_);
   }
   /// The first difference of each program.
   Result<std::vector<std::optional<Difference>>> differences(const std::vector<Program>& programs,
@@ -87,18 +89,21 @@ class Pair {
 
  private:
   Side first_, second_;
+  Statistics statistics_;
   bool swapped_ = false;
 };
 
 struct Tally {
-  std::size_t programs = 0, steps = 0, compared = 0, differences = 0;
+  std::size_t programs = 0, steps = 0, unclear = 0, differences = 0;
   double virtual_s = 0;
 };
 
 class Fuzzer {
  public:
   explicit Fuzzer(const FuzzOptions& options)
-      : options_(options), pair_(options.first, options.second), since_(steady_clock::now()) {}
+      : options_(options),
+        pair_(options.first, options.second, options.no_statistics ? Statistics::kLeftOut : Statistics::kCompared),
+        since_(steady_clock::now()) {}
 
   int run() {
     const Result<int> status = options_.replays.empty() ? fuzz() : replay();
@@ -140,6 +145,7 @@ class Fuzzer {
       for (std::size_t j = 0; j < led.size(); ++j) {
         ++tally_.programs;
         tally_.steps += led[j].steps.size();
+        if (!led[j].steps.empty() && led[j].steps.back().blurred) ++tally_.unclear;
         if (!led[j].steps.empty())
           tally_.virtual_s +=
               static_cast<double>(led[j].steps.back().looked_at - led[j].steps.front().acted_at) / kHz;
@@ -248,6 +254,9 @@ class Fuzzer {
                tally_.steps, seconds(), static_cast<double>(tally_.steps) / std::max(seconds(), 1e-3),
                tally_.virtual_s / 3600,
                tally_.differences == 0 ? "no difference" : fmt::format("{} differences", tally_.differences));
+    if (tally_.unclear != 0)
+      fmt::print("{} programs were cut short: this machine held up the guest in the middle of a step\n",
+                 tally_.unclear);
     return tally_.differences == 0 ? kConforms : kDeviates;
   }
 
@@ -280,6 +289,7 @@ Action add_fuzz_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--most", options->most, "differences after which to stop; 0: never")->capture_default_str();
   command->add_flag("--no-shrink", options->no_shrink, "tell differences as they were found");
+  command->add_flag("--no-statistics", options->no_statistics, "do not compare what --stats shows");
   command->add_option("--replay", options->replays, "play these files instead")->check(CLI::ExistingFile);
   command->add_option("--out", options->out, "directory for replay files of what was found");
   command->footer(
@@ -299,8 +309,12 @@ Action add_fuzz_player_command(CLI::App& app) {
   command->add_option("--records", orders->records)->required();
   command->add_option("--leader", orders->leader);
   return [orders] {
-    const Result<DirectorFactory> director = director_named(orders->side.director, orders->side.fault, kHz);
+    Result<DirectorFactory> director = director_named(orders->side.director, orders->side.fault, kHz);
     if (!director.ok()) return complain(director.error());
+    if (orders->side.director == "ipvs" && orders->side.fault.empty())
+      director->start = [](const DirectorSite& site) {
+        return KernelIpvs::start(site, {.hz = kHz, .tick_before_tables = false});
+      };
     return play_file(*orders, *director);
   };
 }

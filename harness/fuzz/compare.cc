@@ -53,7 +53,8 @@ bool counts_are_settled(const Program& program, const Record& record, std::size_
   return true;
 }
 
-std::optional<Difference> first_difference(const Program& program, const Record& first, const Record& second) {
+std::optional<Difference> first_difference(const Program& program, const Record& first, const Record& second,
+                                           Statistics statistics) {
   using Kind = Difference::Kind;
   const std::size_t steps = std::min(first.steps.size(), second.steps.size());
   for (std::size_t i = 0; i < steps; ++i) {
@@ -62,7 +63,7 @@ std::optional<Difference> first_difference(const Program& program, const Record&
     if (a.outcome != b.outcome) return difference(Kind::kOutcome, i, a.outcome, b.outcome);
     if (a.services != b.services) return difference(Kind::kServices, i, a.services, b.services);
     if (a.entries != b.entries) return difference(Kind::kEntries, i, a.entries, b.entries);
-    if (a.counts != b.counts && counts_are_settled(program, first, i))
+    if (statistics == Statistics::kCompared && a.counts != b.counts && counts_are_settled(program, first, i))
       return difference(Kind::kCounts, i, a.counts, b.counts);
   }
   return std::nullopt;

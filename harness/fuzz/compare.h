@@ -32,9 +32,12 @@ struct Difference {
 
 std::string_view name_of(Difference::Kind kind);
 
+enum class Statistics { kCompared, kLeftOut };
+
 /// @return the first difference of two records of one program, as far as both have come; nothing of a step that is
 ///         blurred in either.
-std::optional<Difference> first_difference(const Program& program, const Record& first, const Record& second);
+std::optional<Difference> first_difference(const Program& program, const Record& first, const Record& second,
+                                           Statistics statistics = Statistics::kCompared);
 
 /// Whether what the 2 s snapshot shows at this step is all that has happened (CON-76).
 bool counts_are_settled(const Program& program, const Record& record, std::size_t step);

@@ -36,11 +36,11 @@ class KernelPace : public Pace {
     return now();
   }
   /// What a deletion leaves to a work queue "in a tick" is done in the next but one (VAL-21), and then the worker has
-  /// to run. KernelIpvs::tables() itself lets one tick pass.
+  /// to run.
   Result<std::int64_t> before_looking(DirectorUnderTest& director, std::size_t) override {
-    const std::int64_t acted_at = now();
     LVSPEC_TRY(director.advance(2 * tick_));
-    return std::max(acted_at + 3, now() + 1);
+    LVSPEC_TRY(next_tick(director));
+    return now();
   }
   std::int64_t now() const override { return coarse_now() / tick_ + offset_; }
 

@@ -21,7 +21,7 @@ class Pace {
   virtual std::int64_t now() const = 0;
 };
 
-/// The kernel's own ticks: every action begins with a new one.
+/// The kernel's own ticks: every action and every look begins with a new one.
 std::unique_ptr<Pace> kernel_pace();
 /// A director whose clock is moved by message goes through the same ticks as another one did before it.
 std::unique_ptr<Pace> pace_of(Record leader, int hz);

@@ -15,6 +15,8 @@
 namespace lvspec::fuzz {
 namespace {
 
+constexpr int kMoreAttempts = 3;
+
 Status write_file(const std::string& path, const std::string& text) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << text;
@@ -96,6 +98,11 @@ Status play_all(const FileOrders& orders, const DirectorFactory& director) {
       pace = pace_of(std::move(leader[i]), kHz);
     }
     LVSPEC_ASSIGN(Record record, play(programs[i], director, *pace));
+    // A machine that holds up the guest for a second of its own time in the middle of a step, which is a tick there,
+    // may not do so again. The director that follows has no such trouble.
+    for (int again = 0; again < kMoreAttempts && !record.steps.empty() && record.steps.back().blurred; ++again) {
+      LVSPEC_ASSIGN(record, play(programs[i], director, *pace));
+    }
     records.push_back(std::move(record));
   }
   return write_file(orders.records, write_records(records));
