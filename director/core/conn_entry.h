@@ -89,7 +89,6 @@ struct ConnEntry : table::Timed {
   ConnEntry* controller() const;
   void set_controller(ConnEntry* controller);
 
-  DirectorTime deadline() const { return DirectorTime(Duration(due().deadline)); }
   std::uint64_t hash() const { return hash_of(key()); }
   void count_packet() { packets += packets != std::numeric_limits<std::uint16_t>::max(); }
 

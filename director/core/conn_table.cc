@@ -183,8 +183,7 @@ void ConnTable::release_controller(ConnEntry& connection) {
 }
 
 void ConnTable::arm(ConnEntry& entry, DirectorTime now) {
-  const DirectorTime deadline = now + Duration(entry.timeout);
-  const table::Due due{.deadline = deadline.time_since_epoch().count(), .order = armings_++};
+  const table::Due due = wheel_.arm(now, entry.timeout, entry.due(), armings_++);
   with_table_of(entry, [&](auto& table, auto& own) { table.arm(own, due); });
 }
 
@@ -270,13 +269,13 @@ table::Due ConnTable::bound() const {
   return std::min({connections4_.bound(), connections6_.bound(), templates4_.bound(), templates6_.bound()});
 }
 
-// At equal deadlines a connection (TPL-36).
+// At equal deadlines a connection (TPL-36); a wheel has no equal ones.
 ConnEntry* ConnTable::next() {
   ConnEntry* first = nullptr;
   const auto consider = [&](ConnEntry* candidate) {
     if (candidate == nullptr) return;
-    const auto rank = [](const ConnEntry& entry) {
-      return std::tuple(entry.due().deadline, entry.is_template, entry.due().order);
+    const auto rank = [this](const ConnEntry& entry) {
+      return std::tuple(entry.due().deadline, wheel_.is_exact() && entry.is_template, entry.due().order);
     };
     if (first == nullptr || rank(*candidate) < rank(*first)) first = candidate;
   };
@@ -289,10 +288,11 @@ ConnEntry* ConnTable::next() {
 
 std::size_t ConnTable::fire(DirectorTime now) {
   std::size_t removed = 0;
-  while (bound().deadline <= now.time_since_epoch().count()) {
+  const std::int64_t horizon = wheel_.horizon(now);
+  while (bound().deadline <= horizon) {
     ConnEntry* const entry = next();
-    if (entry == nullptr || entry->deadline() > now) break;
-    const DirectorTime fired_at = entry->deadline();
+    if (entry == nullptr || entry->due().deadline > horizon) break;
+    const DirectorTime fired_at = wheel_.fires(entry->due());
     if (const std::optional<Duration> extension = extension_of(*entry)) {
       const Duration before = std::exchange(entry->timeout, *extension);
       arm(*entry, fired_at);
@@ -308,7 +308,7 @@ std::size_t ConnTable::fire(DirectorTime now) {
 std::optional<DirectorTime> ConnTable::next_deadline() {
   const ConnEntry* entry = next();
   if (entry == nullptr) return std::nullopt;
-  return entry->deadline();
+  return wheel_.fires(entry->due());
 }
 
 }  // namespace lvspec::director

@@ -11,6 +11,7 @@
 #include "director/core/packet.h"
 #include "director/core/service.h"
 #include "director/core/tcp_states.h"
+#include "director/core/timer_wheel.h"
 #include "director/table/table.h"
 
 namespace lvspec::director {
@@ -25,6 +26,11 @@ class ConnTable {
 
   /// @param released  called when the last entry of an unavailable server is gone (DST-02).
   explicit ConnTable(ServerReleased released, std::size_t entries = 4096);
+
+  /// Before the first entry: timers are exact, or late like those of a kernel.
+  void set_timer_wheel(TimerWheel wheel) { wheel_ = wheel; }
+  /// When the timer of this entry runs out. It fires then, or with a wheel some time later.
+  DirectorTime deadline_of(const ConnEntry& entry) const { return wheel_.deadline(entry.due()); }
 
   /// Makes room for that many connections, and that many templates, of each family. Memory is taken as it is used.
   void reserve(std::size_t entries);
@@ -119,6 +125,7 @@ class ConnTable {
   table::Table<TemplateEntry<Ipv6Bytes>> templates6_;
   std::vector<Shadow> shadows_;
   std::uint32_t armings_ = 0;  // numbers every arming, so that of equal deadlines the first armed goes first
+  TimerWheel wheel_;
 };
 
 /// Sets or clears the overload flag from the number of connections: set from the upper threshold on, cleared below

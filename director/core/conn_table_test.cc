@@ -164,7 +164,7 @@ TEST_F(ConnTableTest, ExtendsFromEachDeadlineInOneLongStep) {
   table.control(connection, tmpl);
   EXPECT_EQ(table.fire(DirectorTime(249s)), 0u);
   EXPECT_EQ(table.next_deadline(), DirectorTime(250s));
-  EXPECT_EQ(tmpl.deadline(), DirectorTime(280s));  // 100, 160, 220, 280
+  EXPECT_EQ(table.deadline_of(tmpl), DirectorTime(280s));  // 100, 160, 220, 280
   EXPECT_EQ(tmpl.timeout, Duration(60s));
   EXPECT_EQ(table.fire(DirectorTime(3600s)), 2u);
 }

@@ -24,7 +24,7 @@ std::string state_name(const ConnEntry& entry) {
   return std::string(tcp_state_name(entry.state));
 }
 
-EntryView view_of(const ConnEntry& entry, DirectorTime now) {
+EntryView view_of(const ConnEntry& entry, DirectorTime deadline, DirectorTime now) {
   return {.family = entry.family,
           .protocol = entry.protocol(),
           .client = entry.client(),
@@ -35,7 +35,7 @@ EntryView view_of(const ConnEntry& entry, DirectorTime now) {
           .server_port = entry.server_port,
           .is_template = entry.is_template,
           .state = state_name(entry),
-          .expires_in = std::max<Duration>(entry.deadline() - now, Duration::zero()),
+          .expires_in = std::max<Duration>(deadline - now, Duration::zero()),
           .timeout = entry.timeout,
           .controlled = entry.controlled,
           .fwmark = entry.fwmark,
@@ -85,6 +85,8 @@ void Director::State::sweep() {
 
 Director::Director(std::size_t entries) : state_(std::make_unique<State>(entries)) {}
 Director::~Director() = default;
+
+void Director::set_timer_wheel(int hz) { state_->connections.set_timer_wheel(TimerWheel(hz)); }
 
 Verdict Director::handle(DirectorTime now, const Packet& packet) { return state_->handle(now, packet); }
 void Director::handle_reply(DirectorTime now, const Packet& packet) { state_->handle_reply(now, packet); }
@@ -189,7 +191,8 @@ std::vector<EntryView> Director::entries(DirectorTime now) const {
   state_->advance(now, State::Reading::kYes);
   std::vector<EntryView> result;
   result.reserve(state_->connections.size());
-  state_->connections.for_each([&](const ConnEntry& entry) { result.push_back(view_of(entry, now)); });
+  state_->connections.for_each(
+      [&](const ConnEntry& entry) { result.push_back(view_of(entry, state_->connections.deadline_of(entry), now)); });
   return result;
 }
 

@@ -119,6 +119,9 @@ class Director {
   Director(const Director&) = delete;
   Director& operator=(const Director&) = delete;
 
+  /// Before the first packet: timers are late as those of a Linux kernel with this HZ (timer_wheel.h); 0: exact.
+  void set_timer_wheel(int hz);
+
   /// A packet from the wire, marked by the classifier here. Source: core.c, ip_vs_in_hook().
   Verdict handle(DirectorTime now, const Packet& packet);
   /// A packet that the director's own stack sends, or a NAT reply: only moves states (CON-02, CON-03).

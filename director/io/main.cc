@@ -27,6 +27,7 @@ struct Options {
   std::string clock = "real";
   std::vector<std::string> addresses;
   std::string fault;
+  int timers_hz = 0;
   bool list_faults = false, describe = false;
   Forwarder::Options forwarder;
 };
@@ -113,6 +114,11 @@ int run(int argc, char** argv) {
   app.add_option("--clock", options.clock, "real, or manual: time moves by the verb \"advance\" alone")
       ->check(CLI::IsMember({"real", "manual"}))
       ->capture_default_str();
+  app.add_option(
+         "--timers-hz", options.timers_hz,
+         "timers are late as those of a Linux kernel with this HZ (100, 250, 1000), for comparisons; 0: exact")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
   app.add_flag("--describe", options.describe, "print what this director can do, as JSON, and end")
       ->excludes(control);
 #ifdef LVSPEC_FAULTS
@@ -155,6 +161,7 @@ int run(int argc, char** argv) {
 #endif
   if (!options.netns.empty()) enter_namespace(options.netns);
   Director director;
+  director.set_timer_wheel(options.timers_hz);
   Clock clock(options.clock == "manual");
   serve(director, clock, options);
   return 0;

@@ -238,6 +238,8 @@ Result<std::unique_ptr<Bundled>> Bundled::start(const DirectorSite& site, const 
                   "manual"};
   for (const IpAddress& address : site.addresses)
     command.argv.insert(command.argv.end(), {"--address", address.str()});
+  if (options.timers_hz != 0)
+    command.argv.insert(command.argv.end(), {"--timers-hz", std::to_string(options.timers_hz)});
   if (!options.fault.empty()) command.argv.insert(command.argv.end(), {"--fault", options.fault});
   command.fds = {{theirs.get(), kControlFd}, {site.netns->fd(), kNamespaceFd}};
   LVSPEC_ASSIGN(Child child, Child::start(command));

@@ -13,6 +13,7 @@ namespace lvspec {
 struct BundledOptions {
   std::string program;  ///< path of lvspec-director; of lvspec-director-faulty with a fault
   std::string fault;    ///< name of the fault to switch on; empty: none
+  int timers_hz = 0;    ///< timers are late as a kernel's with this HZ; 0: exact
   /// How long a reply may take. Everything it does takes milliseconds; who waits longer waits for a hang.
   std::chrono::milliseconds patience{5000};
 };

@@ -142,7 +142,7 @@ Status KernelIpvs::set_sysctl(const std::string& name, int value) {
 }
 
 Result<Tables> KernelIpvs::tables() {
-  LVSPEC_TRY(let_a_tick_pass(hz_));
+  if (options_.tick_before_tables) LVSPEC_TRY(let_a_tick_pass(hz_));
   Tables tables;
   LVSPEC_ASSIGN(const std::vector<IpvsService> services, ipvs_.services());
   for (const IpvsService& said : services) {

@@ -14,6 +14,8 @@ namespace lvspec {
 
 struct KernelIpvsOptions {
   int hz = 0;  ///< ticks of the kernel's timers in a second; 0: ask the kernel (kernel_clock.h)
+  /// Whether tables() first lets a tick pass, so that what came before is in them. Not for who keeps time himself.
+  bool tick_before_tables = true;
   /// How long a fence may take on its way.
   std::chrono::milliseconds patience{5000};
 };

@@ -22,6 +22,9 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue);
 Action add_list_command(CLI::App& app, const Catalogue& catalogue);
 Action add_mutants_command(CLI::App& app, const Catalogue& catalogue);
 Action add_doctor_command(CLI::App& app);
+Action add_fuzz_command(CLI::App& app);
+/// What the fuzz command starts, here and in guests; not for people.
+Action add_fuzz_player_command(CLI::App& app);
 
 /// "lvspec: ..." on stderr, and the exit status that goes with the kind of error.
 int complain(const Error& error);

@@ -55,7 +55,7 @@ const std::vector<std::string>& director_names() {
   return names;
 }
 
-Result<DirectorFactory> director_named(const std::string& name, const std::string& fault) {
+Result<DirectorFactory> director_named(const std::string& name, const std::string& fault, int timers_hz) {
   const auto& names = director_names();
   if (std::find(names.begin(), names.end(), name) == names.end())
     return usage_error(
@@ -64,6 +64,7 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
   BundledOptions options;
   options.program = fault.empty() ? program_folder() + "/lvspec-director" : faulty_director();
   options.fault = fault;
+  options.timers_hz = timers_hz;
   return DirectorFactory{name, DirectorPlace::kInline,
                          [options](const DirectorSite& site) -> Result<std::unique_ptr<DirectorUnderTest>> {
                            LVSPEC_ASSIGN(auto director, Bundled::start(site, options));

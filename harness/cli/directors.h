@@ -13,8 +13,9 @@ const std::vector<std::string>& director_names();
 
 /// The director of that name. With a fault, the bundled director's test-only build with that fault switched on; for
 /// ipvs, "sysctl:NAME=VALUE" changes a setting behind the cases' back.
+/// @param timers_hz  the bundled director's timers are late as those of a kernel with this HZ; 0: exact
 /// Error (kUsage): no such director, with those that there are.
-Result<DirectorFactory> director_named(const std::string& name, const std::string& fault = {});
+Result<DirectorFactory> director_named(const std::string& name, const std::string& fault = {}, int timers_hz = 0);
 
 /// What that director says of itself, without a world to run in.
 Result<DirectorIdentity> identity_of(const std::string& name);

@@ -37,7 +37,7 @@ Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
   command->add_flag("--verdict-only", options->verdict_only);
   return [=, &catalogue] {
     options->lab = guest->count() == 0 ? host_lab() : is_qemu_init() ? qemu_lab() : uml_lab();
-    options->director = director_named;
+    options->director = [](const auto& name, const auto& fault) { return director_named(name, fault); };
     if (guest->count() > 0) {
       const auto cases = read_places(*places);
       if (!cases.ok()) return complain(cases.error());
@@ -66,6 +66,8 @@ int main(int argc, char** argv) {
                                                  {"list", add_list_command(app, catalogue)},
                                                  {"mutants", add_mutants_command(app, catalogue)},
                                                  {"doctor", add_doctor_command(app)},
+                                                 {"fuzz", add_fuzz_command(app)},
+                                                 {"fuzz-player", add_fuzz_player_command(app)},
                                                  {"worker", add_worker_command(app, catalogue)}};
   try {
     app.parse(argc, argv);
