@@ -11,9 +11,9 @@ namespace {
 
 using std::chrono::seconds;
 
-// Where a table counts as full, with its share of the queue of timers, 16 bytes a bucket.
+// Where a table counts as full, with its share of the queue of timers, 28 bytes a bucket.
 template <typename Entry>
-constexpr std::size_t kBytesEach = (sizeof(table::Bucket<Entry>) + 16) / (table::Bucket<Entry>::kSlots - 1);
+constexpr std::size_t kBytesEach = (sizeof(table::Bucket<Entry>) + 28) / (table::Bucket<Entry>::kSlots - 1);
 static_assert(kBytesEach<TemplateEntry<Ipv4Bytes>> <= 64 && kBytesEach<ConnectionEntry<Ipv4Bytes>> <= 128 &&
               kBytesEach<TemplateEntry<Ipv6Bytes>> <= 96 && kBytesEach<ConnectionEntry<Ipv6Bytes>> <= 128);
 
@@ -66,8 +66,9 @@ std::size_t ConnTable::buckets() const {
   return connections4_.buckets() + connections6_.buckets() + templates4_.buckets() + templates6_.buckets();
 }
 
-ConnEntry* ConnTable::find(const ConnKey& key) {
-  const std::uint64_t hash = hash_of(key);
+ConnEntry* ConnTable::find(const ConnKey& key) { return find(key, hash_of(key)); }
+
+ConnEntry* ConnTable::find(const ConnKey& key, std::uint64_t hash) {
   return with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry* {
     return table.find(hash, [&](const auto& entry) { return entry.matches(key); });
   });
@@ -100,10 +101,11 @@ ConnEntry* ConnTable::find_reply(const Packet& packet) {
 }
 
 ConnEntry& ConnTable::create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored) {
-  ConnEntry* const older = stored == Stored::kYes ? find(key) : nullptr;
+  const std::uint64_t hash = hash_of(key);
+  ConnEntry* const older = stored == Stored::kYes ? find(key, hash) : nullptr;
   if (older != nullptr) hide(*older);
   ConnEntry& entry = with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry& {
-    return table.insert(hash_of(key), /*hidden=*/stored == Stored::kOnePacket, key);
+    return table.insert(hash, /*hidden=*/stored == Stored::kOnePacket, key);
   });
   if (older != nullptr) shadows_.push_back({&entry, older});
   entry.hashed = stored == Stored::kYes;
@@ -266,32 +268,28 @@ std::optional<Duration> ConnTable::extension_of(const ConnEntry& entry) const {
   return kExtension;
 }
 
-table::Due ConnTable::bound() const {
-  return std::min({connections4_.bound(), connections6_.bound(), templates4_.bound(), templates6_.bound()});
-}
-
 // At equal deadlines a connection (TPL-36).
-ConnEntry* ConnTable::next() {
+ConnEntry* ConnTable::next(DirectorTime limit) {
   ConnEntry* first = nullptr;
-  const auto consider = [&](ConnEntry* candidate) {
-    if (candidate == nullptr) return;
+  const auto consider = [&](auto& table) {
+    if (table.bound().deadline > limit.time_since_epoch().count()) return;
+    ConnEntry* const candidate = table.next();
+    if (candidate == nullptr || candidate->deadline() > limit) return;
     const auto rank = [](const ConnEntry& entry) {
       return std::tuple(entry.due().deadline, entry.is_template, entry.due().order);
     };
     if (first == nullptr || rank(*candidate) < rank(*first)) first = candidate;
   };
-  consider(connections4_.next());
-  consider(connections6_.next());
-  consider(templates4_.next());
-  consider(templates6_.next());
+  consider(connections4_);
+  consider(connections6_);
+  consider(templates4_);
+  consider(templates6_);
   return first;
 }
 
 std::size_t ConnTable::fire(DirectorTime now) {
   std::size_t removed = 0;
-  while (bound().deadline <= now.time_since_epoch().count()) {
-    ConnEntry* const entry = next();
-    if (entry == nullptr || entry->deadline() > now) break;
+  while (ConnEntry* const entry = next(now)) {
     const DirectorTime fired_at = entry->deadline();
     if (const std::optional<Duration> extension = extension_of(*entry)) {
       const Duration before = std::exchange(entry->timeout, *extension);

@@ -104,8 +104,8 @@ class ConnTable {
   decltype(auto) with_table_of(ConnEntry& entry, Visit visit);
   void hide(ConnEntry& entry);
   void uncover(ConnEntry& entry);
-  table::Due bound() const;
-  ConnEntry* next();
+  ConnEntry* find(const ConnKey& key, std::uint64_t hash);
+  ConnEntry* next(DirectorTime limit = DirectorTime::max());
   void bind(ConnEntry& entry, RealServer& server);
   void unbind(ConnEntry& entry);
   void release_controller(ConnEntry& connection);

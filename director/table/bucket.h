@@ -70,15 +70,11 @@ class Bucket {
     if (passed_ != kManyPassed) --passed_;
   }
 
-  /// Where the queue of timers keeps this bucket, plus one; 0 if it does not.
-  std::uint32_t& timer() { return timer_; }
-
  private:
   static constexpr std::uint16_t kManyPassed = 0xffff;
 
   std::array<std::uint8_t, kSlots> tags_{};
   std::uint16_t passed_ = 0;
-  std::uint32_t timer_ = 0;
   alignas(4) std::byte storage_[kSlots * sizeof(Entry)];
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -28,8 +29,10 @@ class Segment {
       : count_(buckets),
         bucket_pages_(buckets * sizeof(Bucket<Entry>)),
         queue_pages_(buckets * sizeof(Node)),
+        position_pages_(buckets * sizeof(std::uint32_t)),
         buckets_(reinterpret_cast<Bucket<Entry>*>(bucket_pages_.data())),
-        queue_(reinterpret_cast<Node*>(queue_pages_.data())) {}
+        queue_(reinterpret_cast<Node*>(queue_pages_.data())),
+        positions_(reinterpret_cast<std::uint32_t*>(position_pages_.data())) {}
 
   std::size_t buckets() const { return count_; }
   std::size_t capacity() const { return count_ * (kSlots - 1); }
@@ -41,10 +44,7 @@ class Segment {
   }
 
   /// Starts to fetch what find() will look at.
-  void prefetch(std::uint64_t hash) const {
-    const auto* const bytes = reinterpret_cast<const std::byte*>(&buckets_[home_of(hash)]);
-    for (std::size_t line = 0; line < sizeof(Bucket<Entry>); line += kCacheLine) __builtin_prefetch(bytes + line);
-  }
+  void prefetch(std::uint64_t hash) const { prefetch(buckets_[home_of(hash)]); }
 
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
@@ -96,17 +96,17 @@ class Segment {
 
   /// An earlier deadline than the queue knows of; any later one is found when the earlier one comes up.
   void bring_forward(Entry& entry) {
-    Bucket<Entry>& bucket = bucket_of(entry);
+    const auto bucket = static_cast<std::uint32_t>(&bucket_of(entry) - buckets_);
     const Due due = entry.due();
-    if (bucket.timer() == 0) {
-      queue_[queued_] = {due, static_cast<std::uint32_t>(&bucket - buckets_)};
-      bucket.timer() = static_cast<std::uint32_t>(++queued_);
-    } else if (due < queue_[bucket.timer() - 1].due) {
-      queue_[bucket.timer() - 1].due = due;
+    if (positions_[bucket] == 0) {
+      queue_[queued_] = {due, bucket};
+      positions_[bucket] = static_cast<std::uint32_t>(++queued_);
+    } else if (due < queue_[positions_[bucket] - 1].due) {
+      queue_[positions_[bucket] - 1].due = due;
     } else {
       return;
     }
-    sift_up(bucket.timer() - 1);
+    sift_up(positions_[bucket] - 1);
   }
 
   /// No timer fires before this.
@@ -116,6 +116,8 @@ class Segment {
   Entry* next() {
     while (queued_ != 0) {
       Node& top = queue_[0];
+      prefetch(buckets_[top.bucket]);
+      if (queued_ > 1) prefetch(buckets_[queue_[least_child(0)].bucket]);  // comes up next
       Entry* const first = first_of(buckets_[top.bucket]);
       const Due due = first == nullptr ? kNever : first->due();
       if (due == top.due) return first;
@@ -157,6 +159,11 @@ class Segment {
     return buckets_[static_cast<std::size_t>(offset) / sizeof(Bucket<Entry>)];
   }
 
+  static void prefetch(const Bucket<Entry>& bucket) {
+    const auto* const bytes = reinterpret_cast<const std::byte*>(&bucket);
+    for (std::size_t line = 0; line < sizeof bucket; line += kCacheLine) __builtin_prefetch(bytes + line);
+  }
+
   static Entry* first_of(Bucket<Entry>& bucket) {
     Entry* first = nullptr;
     for (unsigned slot = 0; slot < kSlots; ++slot) {
@@ -169,10 +176,10 @@ class Segment {
 
   void place(std::size_t position, const Node& node) {
     queue_[position] = node;
-    buckets_[node.bucket].timer() = static_cast<std::uint32_t>(position + 1);
+    positions_[node.bucket] = static_cast<std::uint32_t>(position + 1);
   }
   void drop_top() {
-    buckets_[queue_[0].bucket].timer() = 0;
+    positions_[queue_[0].bucket] = 0;
     if (--queued_ != 0) place(0, queue_[queued_]);
   }
   void sift_up(std::size_t position) {
@@ -185,15 +192,19 @@ class Segment {
     }
     place(position, node);
   }
+  /// There is at least one.
+  std::size_t least_child(std::size_t position) const {
+    std::size_t least = position * kChildren + 1;
+    const std::size_t end = std::min(queued_, least + kChildren);
+    for (std::size_t child = least + 1; child < end; ++child) {
+      if (queue_[child].due < queue_[least].due) least = child;
+    }
+    return least;
+  }
   void sift_down(std::size_t position) {
     const Node node = queue_[position];
-    for (;;) {
-      const std::size_t first = position * kChildren + 1;
-      if (first >= queued_) break;
-      std::size_t least = first;
-      for (std::size_t child = first + 1; child < queued_ && child < first + kChildren; ++child) {
-        if (queue_[child].due < queue_[least].due) least = child;
-      }
+    while (position * kChildren + 1 < queued_) {
+      const std::size_t least = least_child(position);
       if (node.due <= queue_[least].due) break;
       place(position, queue_[least]);
       position = least;
@@ -202,9 +213,10 @@ class Segment {
   }
 
   std::size_t count_, size_ = 0, queued_ = 0;
-  Pages bucket_pages_, queue_pages_;
+  Pages bucket_pages_, queue_pages_, position_pages_;
   Bucket<Entry>* buckets_;
   Node* queue_;
+  std::uint32_t* positions_;  // of each bucket in the queue, plus one; 0 if it is not there
 };
 
 }  // namespace lvspec::table

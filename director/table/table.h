@@ -29,9 +29,6 @@ class Table {
     return all;
   }
 
-  void prefetch(std::uint64_t hash) const {
-    for (const Segment<Entry>& segment : segments_) segment.prefetch(hash);
-  }
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
     for (Segment<Entry>& segment : segments_) {
