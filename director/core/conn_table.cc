@@ -13,7 +13,7 @@ using std::chrono::seconds;
 
 // Where a table counts as full, with its share of the queue of timers, 28 bytes a bucket.
 template <typename Entry>
-constexpr std::size_t kBytesEach = (sizeof(table::Bucket<Entry>) + 28) / (table::Bucket<Entry>::kSlots - 1);
+constexpr std::size_t kBytesEach = (sizeof(table::Bucket<Entry>) + 28) / table::Segment<Entry>::kFull;
 static_assert(kBytesEach<TemplateEntry<Ipv4Bytes>> <= 64 && kBytesEach<ConnectionEntry<Ipv4Bytes>> <= 128 &&
               kBytesEach<TemplateEntry<Ipv6Bytes>> <= 96 && kBytesEach<ConnectionEntry<Ipv6Bytes>> <= 128);
 

@@ -19,11 +19,10 @@ namespace lvspec::table {
 template <typename Entry>
 class Segment {
  public:
-  /// Full is what leaves a tenth of the slots free; beyond, the walks to a free slot become long.
   static constexpr std::size_t kSlots = Bucket<Entry>::kSlots;
-  static constexpr std::size_t buckets_for(std::size_t entries) {
-    return entries / (kSlots - 1) + (entries % (kSlots - 1) != 0);
-  }
+  /// Entries a bucket on average, at which a segment counts as full; beyond, many would stand in a later bucket.
+  static constexpr std::size_t kFull = kSlots * 7 / 8;
+  static constexpr std::size_t buckets_for(std::size_t entries) { return entries / kFull + (entries % kFull != 0); }
 
   explicit Segment(std::size_t buckets)
       : count_(buckets),
@@ -35,7 +34,7 @@ class Segment {
         positions_(reinterpret_cast<std::uint32_t*>(position_pages_.data())) {}
 
   std::size_t buckets() const { return count_; }
-  std::size_t capacity() const { return count_ * (kSlots - 1); }
+  std::size_t capacity() const { return count_ * kFull; }
   std::size_t size() const { return size_; }
   bool full() const { return size_ >= capacity(); }
   bool contains(const Entry& entry) const {
@@ -44,14 +43,13 @@ class Segment {
   }
 
   /// Starts to fetch what find() will look at.
-  void prefetch(std::uint64_t hash) const { prefetch(buckets_[home_of(hash)]); }
+  void prefetch(std::uint64_t hash) const { buckets_[home_of(hash)].prefetch(hash); }
 
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
-    const std::uint8_t tag = Bucket<Entry>::tag_of(hash);
     std::size_t at = home_of(hash);
     for (std::size_t looked = 0; looked < count_; ++looked, at = after(at)) {
-      if (Entry* const found = buckets_[at].find(tag, matches)) return found;
+      if (Entry* const found = buckets_[at].find(hash, matches)) return found;
       if (!buckets_[at].passed()) break;
     }
     return nullptr;
@@ -61,8 +59,9 @@ class Segment {
   template <typename... Arguments>
   Entry& insert(std::uint64_t hash, bool hidden, Arguments&&... arguments) {
     std::size_t at = home_of(hash);
+    const unsigned preferred = Bucket<Entry>::preferred_by(hash);
     unsigned slot;
-    while ((slot = buckets_[at].first(Bucket<Entry>::kFree)) == kSlots) {
+    while ((slot = buckets_[at].free_slot(preferred)) == kSlots) {
       if (!hidden) buckets_[at].pass();
       at = after(at);
     }
@@ -116,8 +115,8 @@ class Segment {
   Entry* next() {
     while (queued_ != 0) {
       Node& top = queue_[0];
-      prefetch(buckets_[top.bucket]);
-      if (queued_ > 1) prefetch(buckets_[queue_[least_child(0)].bucket]);  // comes up next
+      buckets_[top.bucket].prefetch_all();
+      if (queued_ > 1) buckets_[queue_[least_child(0)].bucket].prefetch_all();  // comes up next
       Entry* const first = first_of(buckets_[top.bucket]);
       const Due due = first == nullptr ? kNever : first->due();
       if (due == top.due) return first;
@@ -144,7 +143,6 @@ class Segment {
   }
 
  private:
-  static constexpr std::size_t kCacheLine = 64;
   static constexpr std::size_t kChildren = 4;
   /// A bucket in the queue, a 4-ary heap. `due` is never later than the bucket's first timer.
   struct Node {
@@ -157,11 +155,6 @@ class Segment {
   Bucket<Entry>& bucket_of(const Entry& entry) const {
     const auto offset = reinterpret_cast<const std::byte*>(&entry) - bucket_pages_.data();
     return buckets_[static_cast<std::size_t>(offset) / sizeof(Bucket<Entry>)];
-  }
-
-  static void prefetch(const Bucket<Entry>& bucket) {
-    const auto* const bytes = reinterpret_cast<const std::byte*>(&bucket);
-    for (std::size_t line = 0; line < sizeof bucket; line += kCacheLine) __builtin_prefetch(bytes + line);
   }
 
   static Entry* first_of(Bucket<Entry>& bucket) {
