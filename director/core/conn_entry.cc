@@ -59,15 +59,21 @@ ConnKey connection_key(const Packet& packet) {
 ConnEntry::ConnEntry(const ConnKey& key)
     : client_port(key.client_port),
       virtual_port(key.virtual_port),
+      controlled(0),
       family(key.family),
       is_template(key.is_template),
       method(ForwardMethod::kDirectRoute),
+      protocol_(index_of(key.protocol)),
+      packets(0),
+      state(TcpState::kNone),
+      told_state(TcpState::kNone),
+      unused(0),
       hashed(false),
       renamed(false),
       active(false),
       assured(false),
       reply_unseen(false),
-      protocol_(index_of(key.protocol)) {}
+      learned(false) {}
 
 Address ConnEntry::client() const {
   return with_addresses(*this, [](const auto& entry) { return widened(entry.client); });

@@ -173,6 +173,7 @@ void ConnTable::rebind(ConnEntry& entry, RealServer& server) {
 
 void ConnTable::control(ConnEntry& connection, ConnEntry& controller) {
   release_controller(connection);
+  if (controller.controlled == 0xffffff) return;  // more than the field can count: this one goes on its own
   connection.set_controller(&controller);
   ++controller.controlled;
 }

@@ -16,9 +16,9 @@
 namespace lvspec::director {
 
 /// All connection entries and templates, with their timers. Entries never move, so pointers stay valid until
-/// remove(); up to the number reserved no operation allocates and a lookup is one miss. At nine tenths of what was
-/// reserved, which is where a table counts as full, an IPv4 template takes 60 bytes with everything, an IPv4
-/// connection 71, those of IPv6 88 and 97. Source: Linux net/netfilter/ipvs/ip_vs_conn.c.
+/// remove(); up to the number reserved no operation allocates. Filled with as many entries as were reserved, an IPv4
+/// template takes 63 bytes with everything, an IPv4 connection 73, those of IPv6 91 and 100.
+/// Source: Linux net/netfilter/ipvs/ip_vs_conn.c.
 class ConnTable {
  public:
   using ServerReleased = std::function<void(RealServer&)>;

@@ -11,8 +11,9 @@
 
 namespace lvspec::table {
 
-/// A hash table of one size whose buckets hold the entries themselves, so that a lookup is one miss, and whose timers
-/// are queued by bucket, so that they cost a byte and a half an entry. Entries never move.
+/// A hash table of one size whose buckets hold the entries themselves, so that most lookups are one miss and the
+/// others stay within one bucket, and whose timers are queued by bucket, so that they cost a byte and a half an
+/// entry. Entries never move.
 ///
 /// `Entry` begins with Timed, needs no destructor and no alignment above 4, and has `std::uint64_t hash() const`, the
 /// hash of its key. Which entries are equal is the caller's affair.
