@@ -10,16 +10,17 @@ std::uint8_t index_of(Protocol protocol) {
   return static_cast<std::uint8_t>(found - ConnEntry::kProtocols.begin());
 }
 
-std::uint64_t mix(std::uint64_t value) {
-  value *= 0x9e3779b97f4a7c15;
-  return value ^ (value >> 32);
+// Both halves of the product: every bit of each side reaches every bit of the result.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  __extension__ const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-std::uint64_t words_of(const Address& address) {
+std::uint64_t mix(const Address& address, std::uint64_t more, std::uint64_t odd) {
   std::uint64_t high, low;
   std::memcpy(&high, address.bytes.data(), sizeof high);
   std::memcpy(&low, address.bytes.data() + sizeof high, sizeof low);
-  return mix(high) + low;
+  return mix(high ^ odd, low ^ more ^ 0x9e3779b97f4a7c15);
 }
 
 template <typename Bytes>
@@ -39,10 +40,10 @@ auto with_addresses(const ConnEntry& entry, Visit visit) {
 }  // namespace
 
 std::uint64_t hash_of(const ConnKey& key) {
-  std::uint64_t hash = mix(words_of(key.client) + key.client_port);
-  hash = mix(hash + static_cast<std::uint64_t>(key.protocol) + 256 * static_cast<std::uint64_t>(key.family));
-  if (key.is_template) hash = mix(hash + mix(words_of(key.virtual_address)) + key.virtual_port + 1);
-  return mix(hash);
+  const std::uint64_t kind = static_cast<std::uint64_t>(key.protocol) << 8 | static_cast<std::uint64_t>(key.family);
+  std::uint64_t hash = mix(key.client, kind << 16 | key.client_port, 0xd6e8feb86659fd93);
+  if (key.is_template) hash ^= mix(key.virtual_address, key.virtual_port, 0xa0761d6478bd642f);
+  return mix(hash ^ 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3);
 }
 
 ConnKey connection_key(const Packet& packet) {
@@ -58,15 +59,21 @@ ConnKey connection_key(const Packet& packet) {
 ConnEntry::ConnEntry(const ConnKey& key)
     : client_port(key.client_port),
       virtual_port(key.virtual_port),
+      controlled(0),
       family(key.family),
       is_template(key.is_template),
       method(ForwardMethod::kDirectRoute),
+      protocol_(index_of(key.protocol)),
+      packets(0),
+      state(TcpState::kNone),
+      told_state(TcpState::kNone),
+      unused(0),
       hashed(false),
       renamed(false),
       active(false),
       assured(false),
       reply_unseen(false),
-      protocol_(index_of(key.protocol)) {}
+      learned(false) {}
 
 Address ConnEntry::client() const {
   return with_addresses(*this, [](const auto& entry) { return widened(entry.client); });

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 
 #include "director/core/director.h"
 #include "director/core/packet.h"
@@ -55,31 +54,40 @@ class StoredTimeout {
 /// controller of a connection, stand behind, in sizes of their own; the accessors know where. Every byte here costs
 /// ten million bytes on a large director.
 struct ConnEntry : table::Timed {
-  /// Those that there are entries of.
+  /// Those that there are entries of, at most eight.
   static constexpr std::array kProtocols = {Protocol::kNone, Protocol::kTcp, Protocol::kUdp, Protocol::kSctp};
 
   explicit ConnEntry(const ConnKey& key);
   ConnEntry(const ConnEntry&) = delete;
   ConnEntry& operator=(const ConnEntry&) = delete;
 
-  std::uint32_t controlled = 0;  ///< templates: connections whose controller this is
   std::uint32_t fwmark = 0;
-  std::uint32_t sync_endtime = 0;  ///< for the sync daemon of a master, seconds
+  std::uint32_t sync_deadline = 0;  ///< when the backup of a sync master thinks that it ends
   table::PackedPointer<RealServer> server;
   std::uint16_t server_port = 0;
   std::uint16_t client_port, virtual_port;
-  StoredTimeout timeout;  ///< what the next arming uses; the template's own, not the service's (TPL-32)
-  TcpState state = TcpState::kNone;
-  std::uint16_t packets = 0;  ///< from the client; stays at its maximum
 
+  std::uint32_t controlled : 24;  ///< connections whose controller this is
   const Family family : 1;
   const bool is_template : 1;
   ForwardMethod method : 3;  ///< of the server when the entry was made (DST-08)
-  bool hashed : 1;           ///< false for one-packet entries, which no lookup finds (CON-50)
-  bool renamed : 1;          ///< a rejected template: listed, never found again (VAL-04)
-  bool active : 1;           ///< counted in RealServer::active, else in inactive (CON-70)
-  bool assured : 1;          ///< templates (TPL-40)
-  bool reply_unseen : 1;     ///< no reply has passed: the IN-ONLY table holds (CON-03)
+
+ private:
+  const std::uint8_t protocol_ : 3;  // place in kProtocols
+
+ public:
+  std::uint32_t packets : 20;  ///< from the client; count_packet() stops at a million
+  TcpState state : 4;
+  TcpState told_state : 4;  ///< the one that the last sync message said (SYN-03)
+  std::uint8_t unused : 4;
+
+  StoredTimeout timeout;  ///< what the next arming uses; the template's own, not the service's (TPL-32)
+  bool hashed : 1;        ///< false for one-packet entries, which no lookup finds (CON-50)
+  bool renamed : 1;       ///< a rejected template: listed, never found again (VAL-04)
+  bool active : 1;        ///< counted in RealServer::active, else in inactive (CON-70)
+  bool assured : 1;       ///< templates (TPL-40)
+  bool reply_unseen : 1;  ///< no reply has passed: the IN-ONLY table holds (CON-03)
+  bool learned : 1;       ///< made by a sync message (SYN-09)
 
   Protocol protocol() const { return kProtocols[protocol_]; }
   Address client() const;
@@ -90,10 +98,7 @@ struct ConnEntry : table::Timed {
   void set_controller(ConnEntry* controller);
 
   std::uint64_t hash() const { return hash_of(key()); }
-  void count_packet() { packets += packets != std::numeric_limits<std::uint16_t>::max(); }
-
- private:
-  const std::uint8_t protocol_ : 2;
+  void count_packet() { packets += packets != 0xfffff; }
 };
 
 /// An address of one family alone.
@@ -119,6 +124,8 @@ struct TemplateEntry : ConnEntry {
 
   Bytes client, virtual_address;
 };
+
+static_assert(sizeof(ConnEntry) == 44 && sizeof(TemplateEntry<Ipv4Bytes>) == 52);
 
 template <typename Bytes>
 struct ConnectionEntry : TemplateEntry<Bytes> {

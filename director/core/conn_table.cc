@@ -11,9 +11,9 @@ namespace {
 
 using std::chrono::seconds;
 
-// Where a table counts as full, with its share of the queue of timers, 16 bytes a bucket.
+// Where a table counts as full, with its share of the queue of timers, 28 bytes a bucket.
 template <typename Entry>
-constexpr std::size_t kBytesEach = (sizeof(table::Bucket<Entry>) + 16) / (table::Bucket<Entry>::kSlots - 1);
+constexpr std::size_t kBytesEach = (sizeof(table::Bucket<Entry>) + 28) / table::Segment<Entry>::kFull;
 static_assert(kBytesEach<TemplateEntry<Ipv4Bytes>> <= 64 && kBytesEach<ConnectionEntry<Ipv4Bytes>> <= 128 &&
               kBytesEach<TemplateEntry<Ipv6Bytes>> <= 96 && kBytesEach<ConnectionEntry<Ipv6Bytes>> <= 128);
 
@@ -66,8 +66,9 @@ std::size_t ConnTable::buckets() const {
   return connections4_.buckets() + connections6_.buckets() + templates4_.buckets() + templates6_.buckets();
 }
 
-ConnEntry* ConnTable::find(const ConnKey& key) {
-  const std::uint64_t hash = hash_of(key);
+ConnEntry* ConnTable::find(const ConnKey& key) { return find(key, hash_of(key)); }
+
+ConnEntry* ConnTable::find(const ConnKey& key, std::uint64_t hash) {
   return with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry* {
     return table.find(hash, [&](const auto& entry) { return entry.matches(key); });
   });
@@ -100,10 +101,11 @@ ConnEntry* ConnTable::find_reply(const Packet& packet) {
 }
 
 ConnEntry& ConnTable::create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored) {
-  ConnEntry* const older = stored == Stored::kYes ? find(key) : nullptr;
+  const std::uint64_t hash = hash_of(key);
+  ConnEntry* const older = stored == Stored::kYes ? find(key, hash) : nullptr;
   if (older != nullptr) hide(*older);
   ConnEntry& entry = with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry& {
-    return table.insert(hash_of(key), /*hidden=*/stored == Stored::kOnePacket, key);
+    return table.insert(hash, /*hidden=*/stored == Stored::kOnePacket, key);
   });
   if (older != nullptr) shadows_.push_back({&entry, older});
   entry.hashed = stored == Stored::kYes;
@@ -171,6 +173,7 @@ void ConnTable::rebind(ConnEntry& entry, RealServer& server) {
 
 void ConnTable::control(ConnEntry& connection, ConnEntry& controller) {
   release_controller(connection);
+  if (controller.controlled == 0xffffff) return;  // more than the field can count: this one goes on its own
   connection.set_controller(&controller);
   ++controller.controlled;
 }
@@ -265,33 +268,29 @@ std::optional<Duration> ConnTable::extension_of(const ConnEntry& entry) const {
   return kExtension;
 }
 
-table::Due ConnTable::bound() const {
-  return std::min({connections4_.bound(), connections6_.bound(), templates4_.bound(), templates6_.bound()});
-}
-
 // At equal deadlines a connection (TPL-36); a wheel has no equal ones.
-ConnEntry* ConnTable::next() {
+ConnEntry* ConnTable::next(std::int64_t horizon) {
   ConnEntry* first = nullptr;
-  const auto consider = [&](ConnEntry* candidate) {
-    if (candidate == nullptr) return;
+  const auto consider = [&](auto& table) {
+    if (table.bound().deadline > horizon) return;
+    ConnEntry* const candidate = table.next();
+    if (candidate == nullptr || candidate->due().deadline > horizon) return;
     const auto rank = [this](const ConnEntry& entry) {
       return std::tuple(entry.due().deadline, wheel_.is_exact() && entry.is_template, entry.due().order);
     };
     if (first == nullptr || rank(*candidate) < rank(*first)) first = candidate;
   };
-  consider(connections4_.next());
-  consider(connections6_.next());
-  consider(templates4_.next());
-  consider(templates6_.next());
+  consider(connections4_);
+  consider(connections6_);
+  consider(templates4_);
+  consider(templates6_);
   return first;
 }
 
 std::size_t ConnTable::fire(DirectorTime now) {
   std::size_t removed = 0;
   const std::int64_t horizon = wheel_.horizon(now);
-  while (bound().deadline <= horizon) {
-    ConnEntry* const entry = next();
-    if (entry == nullptr || entry->due().deadline > horizon) break;
+  while (ConnEntry* const entry = next(horizon)) {
     const DirectorTime fired_at = wheel_.fires(entry->due());
     if (const std::optional<Duration> extension = extension_of(*entry)) {
       const Duration before = std::exchange(entry->timeout, *extension);

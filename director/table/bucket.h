@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -10,15 +11,32 @@
 
 namespace lvspec::table {
 
-/// Ten entries that stand together with one byte of each one's hash. All zero is an empty bucket.
+/// Entries that stand together with one byte of each one's hash. All zero is an empty bucket. An entry stands where
+/// its hash prefers if that was free, so that most are found without asking the tags first.
 template <typename Entry>
 class Bucket {
  public:
-  static constexpr unsigned kSlots = 10;
+  static constexpr unsigned kSlots = 22;
   static constexpr std::uint8_t kFree = 0;
   static constexpr std::uint8_t kHidden = 255;  ///< taken, and not to be found
 
   static std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(1 + (hash & 0xff) * 254 / 256); }
+
+  static unsigned preferred_by(std::uint64_t hash) {
+    return static_cast<unsigned>((hash >> 8 & 0xffff) * kSlots >> 16);
+  }
+
+  /// Starts to fetch what find() most likely looks at.
+  void prefetch(std::uint64_t hash) const {
+    const std::byte* const preferred = storage_ + preferred_by(hash) * sizeof(Entry);
+    __builtin_prefetch(preferred);
+    __builtin_prefetch(preferred + sizeof(Entry) - 1);
+    __builtin_prefetch(this);
+  }
+  void prefetch_all() const {
+    const auto* const bytes = reinterpret_cast<const std::byte*>(this);
+    for (std::size_t line = 0; line < sizeof *this; line += kCacheLine) __builtin_prefetch(bytes + line);
+  }
 
   Entry& entry(unsigned slot) { return *std::launder(reinterpret_cast<Entry*>(storage_ + slot * sizeof(Entry))); }
   unsigned slot_of(const Entry& entry) const {
@@ -34,29 +52,29 @@ class Bucket {
   std::uint8_t tag(unsigned slot) const { return tags_[slot]; }
   void set_tag(unsigned slot, std::uint8_t tag) { tags_[slot] = tag; }
 
-  /// The first slot with this tag; kSlots if there is none.
-  unsigned first(std::uint8_t tag) const {
-    for (unsigned slot = 0; slot < kSlots; ++slot) {
-      if (tags_[slot] == tag) return slot;
-    }
-    return kSlots;
+  /// A free slot, the preferred one if it is; kSlots if there is none.
+  unsigned free_slot(unsigned preferred) const {
+    if (tags_[preferred] == kFree) return preferred;
+    return static_cast<unsigned>(std::find(tags_.begin(), tags_.begin() + kSlots, kFree) - tags_.begin());
   }
 
-  /// The first entry with this tag that `matches`, or null.
+  /// The entry with this hash that `matches`, or null.
   template <typename Matches>
-  Entry* find(std::uint8_t tag, Matches matches) {
+  Entry* find(std::uint64_t hash, Matches matches) {
+    const std::uint8_t tag = tag_of(hash);
+    const unsigned preferred = preferred_by(hash);
+    if (tags_[preferred] == tag && matches(entry(preferred))) return &entry(preferred);
     // Eight tags at a time: a byte of `different` is zero where the tag is equal. What the borrow makes look equal
-    // above a real one is sorted out by `matches`.
+    // above a real one is sorted out after.
     constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
-    std::uint64_t eight;
-    std::memcpy(&eight, tags_.data(), sizeof eight);
-    const std::uint64_t different = eight ^ (kOnes * tag);
-    for (std::uint64_t equal = (different - kOnes) & ~different & kHighs; equal != 0; equal &= equal - 1) {
-      const unsigned slot = static_cast<unsigned>(std::countr_zero(equal)) / 8;
-      if (tags_[slot] == tag && matches(entry(slot))) return &entry(slot);
-    }
-    for (unsigned slot = 8; slot < kSlots; ++slot) {
-      if (tags_[slot] == tag && matches(entry(slot))) return &entry(slot);
+    for (unsigned word = 0; word < kWords; ++word) {
+      std::uint64_t eight;
+      std::memcpy(&eight, reinterpret_cast<const std::byte*>(this) + 8 * word, sizeof eight);
+      const std::uint64_t different = eight ^ (kOnes * tag);
+      for (std::uint64_t equal = (different - kOnes) & ~different & kHighs; equal != 0; equal &= equal - 1) {
+        const unsigned slot = 8 * word + static_cast<unsigned>(std::countr_zero(equal)) / 8;
+        if (slot < kSlots && tags_[slot] == tag && matches(entry(slot))) return &entry(slot);
+      }
     }
     return nullptr;
   }
@@ -70,15 +88,15 @@ class Bucket {
     if (passed_ != kManyPassed) --passed_;
   }
 
-  /// Where the queue of timers keeps this bucket, plus one; 0 if it does not.
-  std::uint32_t& timer() { return timer_; }
-
  private:
   static constexpr std::uint16_t kManyPassed = 0xffff;
 
-  std::array<std::uint8_t, kSlots> tags_{};
+  static constexpr std::size_t kCacheLine = 64;
+  static constexpr unsigned kWords = (kSlots + 2 + 7) / 8;
+
+  // Read in words of eight; the number passed stands in what the last word has left.
+  std::array<std::uint8_t, 8 * kWords - 2> tags_{};
   std::uint16_t passed_ = 0;
-  std::uint32_t timer_ = 0;
   alignas(4) std::byte storage_[kSlots * sizeof(Entry)];
 };
 

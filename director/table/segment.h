@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -10,29 +11,31 @@
 
 namespace lvspec::table {
 
-/// A hash table of one size whose buckets hold the entries themselves, so that a lookup is one miss, and whose timers
-/// are queued by bucket, so that they cost a byte and a half an entry. Entries never move.
+/// A hash table of one size whose buckets hold the entries themselves, so that most lookups are one miss and the
+/// others stay within one bucket, and whose timers are queued by bucket, so that they cost a byte and a half an
+/// entry. Entries never move.
 ///
 /// `Entry` begins with Timed, needs no destructor and no alignment above 4, and has `std::uint64_t hash() const`, the
 /// hash of its key. Which entries are equal is the caller's affair.
 template <typename Entry>
 class Segment {
  public:
-  /// Full is what leaves a tenth of the slots free; beyond, the walks to a free slot become long.
   static constexpr std::size_t kSlots = Bucket<Entry>::kSlots;
-  static constexpr std::size_t buckets_for(std::size_t entries) {
-    return entries / (kSlots - 1) + (entries % (kSlots - 1) != 0);
-  }
+  /// Entries a bucket on average, at which a segment counts as full; beyond, many would stand in a later bucket.
+  static constexpr std::size_t kFull = kSlots * 7 / 8;
+  static constexpr std::size_t buckets_for(std::size_t entries) { return entries / kFull + (entries % kFull != 0); }
 
   explicit Segment(std::size_t buckets)
       : count_(buckets),
         bucket_pages_(buckets * sizeof(Bucket<Entry>)),
         queue_pages_(buckets * sizeof(Node)),
+        position_pages_(buckets * sizeof(std::uint32_t)),
         buckets_(reinterpret_cast<Bucket<Entry>*>(bucket_pages_.data())),
-        queue_(reinterpret_cast<Node*>(queue_pages_.data())) {}
+        queue_(reinterpret_cast<Node*>(queue_pages_.data())),
+        positions_(reinterpret_cast<std::uint32_t*>(position_pages_.data())) {}
 
   std::size_t buckets() const { return count_; }
-  std::size_t capacity() const { return count_ * (kSlots - 1); }
+  std::size_t capacity() const { return count_ * kFull; }
   std::size_t size() const { return size_; }
   bool full() const { return size_ >= capacity(); }
   bool contains(const Entry& entry) const {
@@ -41,17 +44,13 @@ class Segment {
   }
 
   /// Starts to fetch what find() will look at.
-  void prefetch(std::uint64_t hash) const {
-    const auto* const bytes = reinterpret_cast<const std::byte*>(&buckets_[home_of(hash)]);
-    for (std::size_t line = 0; line < sizeof(Bucket<Entry>); line += kCacheLine) __builtin_prefetch(bytes + line);
-  }
+  void prefetch(std::uint64_t hash) const { buckets_[home_of(hash)].prefetch(hash); }
 
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
-    const std::uint8_t tag = Bucket<Entry>::tag_of(hash);
     std::size_t at = home_of(hash);
     for (std::size_t looked = 0; looked < count_; ++looked, at = after(at)) {
-      if (Entry* const found = buckets_[at].find(tag, matches)) return found;
+      if (Entry* const found = buckets_[at].find(hash, matches)) return found;
       if (!buckets_[at].passed()) break;
     }
     return nullptr;
@@ -61,8 +60,9 @@ class Segment {
   template <typename... Arguments>
   Entry& insert(std::uint64_t hash, bool hidden, Arguments&&... arguments) {
     std::size_t at = home_of(hash);
+    const unsigned preferred = Bucket<Entry>::preferred_by(hash);
     unsigned slot;
-    while ((slot = buckets_[at].first(Bucket<Entry>::kFree)) == kSlots) {
+    while ((slot = buckets_[at].free_slot(preferred)) == kSlots) {
       if (!hidden) buckets_[at].pass();
       at = after(at);
     }
@@ -96,17 +96,17 @@ class Segment {
 
   /// An earlier deadline than the queue knows of; any later one is found when the earlier one comes up.
   void bring_forward(Entry& entry) {
-    Bucket<Entry>& bucket = bucket_of(entry);
+    const auto bucket = static_cast<std::uint32_t>(&bucket_of(entry) - buckets_);
     const Due due = entry.due();
-    if (bucket.timer() == 0) {
-      queue_[queued_] = {due, static_cast<std::uint32_t>(&bucket - buckets_)};
-      bucket.timer() = static_cast<std::uint32_t>(++queued_);
-    } else if (due < queue_[bucket.timer() - 1].due) {
-      queue_[bucket.timer() - 1].due = due;
+    if (positions_[bucket] == 0) {
+      queue_[queued_] = {due, bucket};
+      positions_[bucket] = static_cast<std::uint32_t>(++queued_);
+    } else if (due < queue_[positions_[bucket] - 1].due) {
+      queue_[positions_[bucket] - 1].due = due;
     } else {
       return;
     }
-    sift_up(bucket.timer() - 1);
+    sift_up(positions_[bucket] - 1);
   }
 
   /// No timer fires before this.
@@ -116,6 +116,8 @@ class Segment {
   Entry* next() {
     while (queued_ != 0) {
       Node& top = queue_[0];
+      buckets_[top.bucket].prefetch_all();
+      if (queued_ > 1) buckets_[queue_[least_child(0)].bucket].prefetch_all();  // comes up next
       Entry* const first = first_of(buckets_[top.bucket]);
       const Due due = first == nullptr ? kNever : first->due();
       if (due == top.due) return first;
@@ -142,7 +144,6 @@ class Segment {
   }
 
  private:
-  static constexpr std::size_t kCacheLine = 64;
   static constexpr std::size_t kChildren = 4;
   /// A bucket in the queue, a 4-ary heap. `due` is never later than the bucket's first timer.
   struct Node {
@@ -169,10 +170,10 @@ class Segment {
 
   void place(std::size_t position, const Node& node) {
     queue_[position] = node;
-    buckets_[node.bucket].timer() = static_cast<std::uint32_t>(position + 1);
+    positions_[node.bucket] = static_cast<std::uint32_t>(position + 1);
   }
   void drop_top() {
-    buckets_[queue_[0].bucket].timer() = 0;
+    positions_[queue_[0].bucket] = 0;
     if (--queued_ != 0) place(0, queue_[queued_]);
   }
   void sift_up(std::size_t position) {
@@ -185,15 +186,19 @@ class Segment {
     }
     place(position, node);
   }
+  /// There is at least one.
+  std::size_t least_child(std::size_t position) const {
+    std::size_t least = position * kChildren + 1;
+    const std::size_t end = std::min(queued_, least + kChildren);
+    for (std::size_t child = least + 1; child < end; ++child) {
+      if (queue_[child].due < queue_[least].due) least = child;
+    }
+    return least;
+  }
   void sift_down(std::size_t position) {
     const Node node = queue_[position];
-    for (;;) {
-      const std::size_t first = position * kChildren + 1;
-      if (first >= queued_) break;
-      std::size_t least = first;
-      for (std::size_t child = first + 1; child < queued_ && child < first + kChildren; ++child) {
-        if (queue_[child].due < queue_[least].due) least = child;
-      }
+    while (position * kChildren + 1 < queued_) {
+      const std::size_t least = least_child(position);
       if (node.due <= queue_[least].due) break;
       place(position, queue_[least]);
       position = least;
@@ -202,9 +207,10 @@ class Segment {
   }
 
   std::size_t count_, size_ = 0, queued_ = 0;
-  Pages bucket_pages_, queue_pages_;
+  Pages bucket_pages_, queue_pages_, position_pages_;
   Bucket<Entry>* buckets_;
   Node* queue_;
+  std::uint32_t* positions_;  // of each bucket in the queue, plus one; 0 if it is not there
 };
 
 }  // namespace lvspec::table

@@ -10,9 +10,9 @@
 
 namespace lvspec::table {
 
-/// Segments, of which there is one as long as the table holds what was reserved: then a lookup is one miss and
-/// nothing is allocated. Each growth beyond doubles the table by one more segment, which a lookup may have to ask as
-/// well, since entries never move.
+/// Segments, of which there is one as long as the table holds what was reserved: then nothing is allocated. Each
+/// growth beyond doubles the table by one more segment, which a lookup may have to ask as well, since entries never
+/// move.
 template <typename Entry>
 class Table {
  public:
@@ -29,9 +29,6 @@ class Table {
     return all;
   }
 
-  void prefetch(std::uint64_t hash) const {
-    for (const Segment<Entry>& segment : segments_) segment.prefetch(hash);
-  }
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
     for (Segment<Entry>& segment : segments_) {

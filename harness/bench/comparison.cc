@@ -78,6 +78,10 @@ void Comparison::compare(const std::string& measure, const std::string& over, co
   ratios_.push_back({measure, over, under, goal});
 }
 
+void Comparison::require(const std::string& measure, const std::string& contender, Goal goal) {
+  ratios_.push_back({measure, contender, "", goal});
+}
+
 const Rounds* Comparison::find(const std::string& measure, const std::string& contender) const {
   for (const Measure& row : measures_)
     if (row.name == measure)
@@ -88,6 +92,10 @@ const Rounds* Comparison::find(const std::string& measure, const std::string& co
 
 Spread Comparison::spread_of(const Ratio& ratio) const {
   const Rounds* over = find(ratio.measure, ratio.over);
+  if (ratio.under.empty()) {
+    LVSPEC_CHECK(over != nullptr);
+    return Spread::of(*over);
+  }
   const Rounds* under = find(ratio.measure, ratio.under);
   LVSPEC_CHECK(over != nullptr && under != nullptr);
   return Spread::of(ratios(*over, *under));
@@ -112,8 +120,8 @@ std::string Comparison::text() const {
   std::vector<std::vector<std::string>> compared = {{"ratio, round by round", "median (min..max)", "goal", ""}};
   for (const Ratio& ratio : ratios_) {
     const Spread spread = spread_of(ratio);
-    compared.push_back({fmt::format("{} / {}: {}", ratio.over, ratio.under, ratio.measure), told(spread),
-                        ratio.goal ? ratio.goal->str() : "",
+    const std::string what = ratio.under.empty() ? ratio.over : fmt::format("{} / {}", ratio.over, ratio.under);
+    compared.push_back({fmt::format("{}: {}", what, ratio.measure), told(spread), ratio.goal ? ratio.goal->str() : "",
                         !ratio.goal                         ? ""
                         : ratio.goal->met_by(spread.median) ? "met"
                                                             : "MISSED"});

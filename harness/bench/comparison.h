@@ -51,6 +51,9 @@ class Comparison {
   void compare(const std::string& measure, const std::string& over, const std::string& under,
                std::optional<Goal> goal = std::nullopt);
 
+  /// Asks whether the measure itself meets a goal.
+  void require(const std::string& measure, const std::string& contender, Goal goal);
+
   bool all_goals_met() const;
   /// The table: a line for each measure with a column for each contender, then a line for each ratio with its goal.
   std::string text() const;
@@ -62,7 +65,7 @@ class Comparison {
     std::vector<std::pair<std::string, Rounds>> contenders;
   };
   struct Ratio {
-    std::string measure, over, under;
+    std::string measure, over, under;  ///< under is empty for the measure itself
     std::optional<Goal> goal;
   };
 

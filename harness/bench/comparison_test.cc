@@ -36,6 +36,16 @@ TEST(Goal, LimitItselfMeetsIt) {
   EXPECT_EQ(at_least(1.5).str(), ">= 1.5");
 }
 
+TEST(Comparison, AMeasureMayHaveAGoalOfItsOwn) {
+  Comparison comparison("core", "bytes");
+  for (const double bytes : {62.0, 64.0, 63.0}) comparison.record("table", "bytes", bytes);
+  comparison.require("bytes", "table", at_most(63));
+  EXPECT_TRUE(comparison.all_goals_met());
+  EXPECT_THAT(comparison.text(), HasSubstr("table: bytes           63.0 (62.0..64.0)  <= 63  met"));
+  comparison.require("bytes", "table", at_most(62));
+  EXPECT_FALSE(comparison.all_goals_met());
+}
+
 Comparison director_against_proxy() {
   Comparison comparison("forward", "the same connections through each");
   for (const double proxy : {1000.0, 1100.0, 900.0}) {

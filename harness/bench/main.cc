@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "harness/bench/comparison.h"
+#include "harness/bench/core_bench.h"
 #include "harness/bench/forward_bench.h"
 #include "harness/bench/probe_bench.h"
 #include "harness/bench/world_bench.h"
@@ -22,12 +23,16 @@ namespace {
 
 enum ExitStatus { kGoalsMet = 0, kGoalMissed = 1, kWrongUsage = 2, kCannotMeasure = 4 };
 
-const std::vector<std::string> kSections = {"world", "probe", "forward"};
+const std::vector<std::string> kSections = {"core", "world", "probe", "forward"};
+
+/// Connections in the table of which decisions are measured.
+constexpr std::size_t kDecided = 1'000'000;
 
 struct Options {
   std::vector<std::string> sections;
   int rounds = 9;
   std::vector<int> servers = {3};
+  std::vector<std::size_t> entries = {10'000, 1'000'000, 10'000'000};
   std::string json_file;
 };
 
@@ -61,7 +66,6 @@ Status measure(const Options& options, std::vector<Comparison>* comparisons) {
         "lvspec-bench: the machine is busy (load {:.1f}): spreads are wide, and tools that start a process for "
         "each step look slower than they are\n",
         load);
-  LVSPEC_TRY(become_able_to_create_namespaces());
   const auto keep = [&](Result<Comparison> comparison) -> Status {
     if (!comparison.ok()) return comparison.error();
     fmt::print("{}{}", comparisons->empty() ? "" : "\n", comparison->text());
@@ -73,6 +77,11 @@ Status measure(const Options& options, std::vector<Comparison>* comparisons) {
     return options.sections.empty() ||
            std::find(options.sections.begin(), options.sections.end(), section) != options.sections.end();
   };
+  if (wanted("core")) {
+    for (const std::size_t entries : options.entries) LVSPEC_TRY(keep(bench_table(options.rounds, entries)));
+    LVSPEC_TRY(keep(bench_decisions(options.rounds, kDecided)));
+  }
+  if (wanted("world") || wanted("probe") || wanted("forward")) LVSPEC_TRY(become_able_to_create_namespaces());
   if (wanted("world"))
     for (const int servers : options.servers) LVSPEC_TRY(keep(bench_worlds(options.rounds, servers)));
   if (wanted("probe")) LVSPEC_TRY(keep(bench_probes(options.rounds)));
@@ -91,7 +100,7 @@ int main(int argc, char** argv) {
       "Exit status: 0 all goals met, 1 a goal missed, 2 wrong usage, 4 could not measure.\n"
       "Example: lvspec-bench forward --rounds 9 --json forward.json");
   Options options;
-  app.add_option("section", options.sections, "world, probe or forward (default: all)")
+  app.add_option("section", options.sections, "core, world, probe or forward (default: all)")
       ->check(CLI::IsMember(kSections));
   app.add_option("--rounds", options.rounds, "interleaved rounds; fewer than 5 are a first look")
       ->check(CLI::Range(1, 1000))
@@ -99,6 +108,10 @@ int main(int argc, char** argv) {
   app.add_option("--servers", options.servers, "world: numbers of real servers, e.g. 3,10,100")
       ->delimiter(',')
       ->check(CLI::Range(1, 200))
+      ->capture_default_str();
+  app.add_option("--entries", options.entries, "core: numbers of templates")
+      ->delimiter(',')
+      ->check(CLI::Range(std::size_t{1000}, std::size_t{100'000'000}))
       ->capture_default_str();
   app.add_option("--json", options.json_file, "write every round's values and all ratios to this file");
   try {
