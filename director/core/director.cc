@@ -83,7 +83,7 @@ void Director::State::sweep() {
   connections.remove_unavailable();
 }
 
-Director::Director(std::size_t entries) : state_(std::make_unique<State>(entries)) {}
+Director::Director(std::size_t entries, std::uint64_t seed) : state_(std::make_unique<State>(entries, seed)) {}
 Director::~Director() = default;
 
 void Director::set_timer_wheel(int hz) { state_->connections.set_timer_wheel(TimerWheel(hz)); }
@@ -99,7 +99,7 @@ std::optional<DirectorTime> Director::next_deadline() const {
 }
 
 Outcome Director::add_service(const ServiceKey& key, const ServiceSettings& settings) {
-  return state_->services.add(identity_of(key), settings);
+  return state_->services.add(identity_of(key), settings, state_->time);
 }
 
 Outcome Director::edit_service(const ServiceKey& key, const ServiceSettings& settings) {
@@ -109,7 +109,7 @@ Outcome Director::edit_service(const ServiceKey& key, const ServiceSettings& set
     forget(state_->connections,
            [&](const ConnEntry& entry) { return entry.is_template && entry.server->service == service->key; });
   }
-  return state_->services.edit(*service, settings);
+  return state_->services.edit(*service, settings, state_->time);
 }
 
 Outcome Director::remove_service(DirectorTime now, const ServiceKey& key) {

@@ -114,7 +114,8 @@ struct Timeouts {
 class Director {
  public:
   /// @param entries  entries and templates for which room is made at once; beyond that the table grows by doubling.
-  explicit Director(std::size_t entries = 4096);
+  /// @param seed     of whatever is decided by chance (scheduler twos): the same seed, the same decisions.
+  explicit Director(std::size_t entries = 4096, std::uint64_t seed = 1);
   ~Director();
   Director(const Director&) = delete;
   Director& operator=(const Director&) = delete;

@@ -10,8 +10,8 @@
 namespace lvspec::director {
 
 struct Director::State {
-  explicit State(std::size_t entries)
-      : connections([this](RealServer& server) { services.release(server); }, entries) {}
+  State(std::size_t entries, std::uint64_t seed)
+      : services(sysctls, seed), connections([this](RealServer& server) { services.release(server); }, entries) {}
 
   /// Time moves to `now`; timers fire. @return how many entries were removed.
   enum class Reading { kNo, kYes };
@@ -24,10 +24,10 @@ struct Director::State {
   Verdict handle(DirectorTime now, Packet packet);
   void handle_reply(DirectorTime now, const Packet& packet);
 
+  Sysctls sysctls;  // before the services, whose schedulers read them
   ServiceTable services;
   ConnTable connections;
   Classifier classifier;
-  Sysctls sysctls;
   Timeouts timeouts;
   Counters totals;
   DirectorTime time = DirectorTime::min();

@@ -112,7 +112,7 @@ Verdict Director::State::schedule_alone(DirectorTime now, VirtualService& servic
   // Found by way of port 0 or FTP, which only persistent services serve (SVC-11, SVC-12).
   const bool other_port = service.key.fwmark == 0 && packet.destination_port != service.key.port;
   if (other_port && !service.settings.persistent) return no_destination(service, packet);
-  RealServer* const server = service.scheduler->pick(service);
+  RealServer* const server = service.scheduler->pick(service, packet, now);
   if (server == nullptr) return no_destination(service, packet);
   // Unlike a persistent service, one by mark honours its servers' ports here (TPL-09).
   const std::uint16_t port = server->key.port != 0 ? server->key.port : packet.destination_port;
@@ -126,7 +126,7 @@ Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& s
   ConnEntry* tmpl = usable_template(wanted.key, packet);
   const bool found = tmpl != nullptr;
   if (!found) {
-    RealServer* const server = service.scheduler->pick(service);
+    RealServer* const server = service.scheduler->pick(service, packet, now);
     if (server == nullptr) return no_destination(service, packet);  // and no template, TPL-02
     if (pinned_before) {
       const std::uint16_t port = persistent_server_port(service, *server, packet);

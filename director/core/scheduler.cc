@@ -4,7 +4,8 @@
 
 namespace lvspec::director {
 
-std::unique_ptr<Scheduler> make_scheduler(std::string_view name, const VirtualService& service) {
+std::unique_ptr<Scheduler> make_scheduler(std::string_view name, const VirtualService& service,
+                                          const SchedulerContext& /*context*/) {
   if (name == "rr") return make_rr();
   if (name == "wrr") return make_wrr(service);
   if (name == "lc") return make_lc();

@@ -7,9 +7,13 @@
 #include <string_view>
 
 #include "director/core/faults.h"
+#include "director/core/packet.h"
 #include "director/core/service.h"
+#include "director/core/time.h"
 
 namespace lvspec::director {
+
+struct Sysctls;
 
 /// Chooses a real server for one new connection; for a persistent service only when no valid template exists
 /// (TPL-01). Holds the data of one service (SCH-04). The connection is counted after the decision.
@@ -20,8 +24,10 @@ class Scheduler {
 
   /// As after `ipvsadm -s`.
   virtual std::string_view name() const = 0;
-  /// @return one of `service.servers`, or null: nobody is usable (SVC-21).
-  virtual RealServer* pick(const VirtualService& service) = 0;
+  /// @param packet  the one to be scheduled: hash schedulers read its addresses and ports, lblc its destination.
+  /// @return one of `service.servers`, or null: nobody is usable (SVC-21). The service's flags count as they are now
+  ///         (EDT-07).
+  virtual RealServer* pick(const VirtualService& service, const Packet& packet, DirectorTime now) = 0;
 
   /// `service.servers[position]` has just been linked, was edited, or has just been unlinked from there.
   virtual void server_added(const VirtualService&, std::size_t /*position*/) {}
@@ -29,8 +35,16 @@ class Scheduler {
   virtual void server_removed(const VirtualService&, std::size_t /*position*/) {}
 };
 
+/// What a scheduler may know beyond its service.
+struct SchedulerContext {
+  const Sysctls& sysctls;  ///< those of the director, read whenever they are needed; outlives the scheduler
+  DirectorTime now;        ///< the scheduler's birth
+  std::uint64_t seed;      ///< of its random numbers, if it draws any
+};
+
 /// A new scheduler for `service` with the servers that it has now (SCH-04). @return null for an unknown name.
-std::unique_ptr<Scheduler> make_scheduler(std::string_view name, const VirtualService& service);
+std::unique_ptr<Scheduler> make_scheduler(std::string_view name, const VirtualService& service,
+                                          const SchedulerContext& context);
 /// Schedulers that a Linux 6.1 kernel has and this director has not.
 bool is_kernel_scheduler(std::string_view name);
 

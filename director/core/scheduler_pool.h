@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "director/core/director.h"
 #include "director/core/scheduler.h"
 #include "director/core/service_table.h"
 #include "director/core/test_world.h"
@@ -17,7 +18,7 @@ namespace lvspec::director {
 class SchedulerPool {
  public:
   SchedulerPool(const std::string& scheduler, std::initializer_list<int> weights) {
-    EXPECT_EQ(table_.add(kKey, scheduled_by(scheduler)), Outcome::kOk);
+    EXPECT_EQ(table_.add(kKey, scheduled_by(scheduler), now_), Outcome::kOk);
     service_ = table_.find(kKey);
     int n = 0;
     for (const int weight : weights) add(++n, weight);
@@ -30,7 +31,9 @@ class SchedulerPool {
     EXPECT_EQ(table_.edit_server(*service_, real(n), {.weight = weight}), Outcome::kOk);
   }
   void remove(int n) { EXPECT_EQ(table_.remove_server(*service_, real(n)), Outcome::kOk); }
-  void use(const std::string& scheduler) { EXPECT_EQ(table_.edit(*service_, scheduled_by(scheduler)), Outcome::kOk); }
+  void use(const std::string& scheduler) {
+    EXPECT_EQ(table_.edit(*service_, scheduled_by(scheduler), now_), Outcome::kOk);
+  }
   void overload(int n, bool overloaded) { server(n).overloaded = overloaded; }
 
   enum class Connections { kNone, kHeldOpen, kFinished };
@@ -38,7 +41,7 @@ class SchedulerPool {
   std::string picks(int count, Connections connections = Connections::kNone) {
     std::string result;
     for (int i = 0; i < count; ++i) {
-      RealServer* const server = service_->scheduler->pick(*service_);
+      RealServer* const server = service_->scheduler->pick(*service_, packet_of({.from = client(1)}), now_);
       result += (i == 0 ? "" : " ") + (server == nullptr ? "-" : name_of(server->key.address));
       if (server == nullptr || connections == Connections::kNone) continue;
       ++(connections == Connections::kHeldOpen ? server->active : server->inactive);
@@ -57,7 +60,9 @@ class SchedulerPool {
     return *service_->servers.front();
   }
 
-  ServiceTable table_;
+  Sysctls sysctls_;
+  ServiceTable table_{sysctls_};
+  DirectorTime now_{};
   VirtualService* service_ = nullptr;
 };
 

@@ -43,7 +43,7 @@ std::size_t position_of(const VirtualService& service, const RealServerKey& key)
 
 }  // namespace
 
-ServiceTable::ServiceTable() = default;
+ServiceTable::ServiceTable(const Sysctls& sysctls, std::uint64_t seed) : sysctls_(sysctls), seed_(seed) {}
 ServiceTable::~ServiceTable() = default;
 
 std::size_t ServiceTable::KeyHash::operator()(const ServiceKey& key) const {
@@ -97,13 +97,18 @@ VirtualService* ServiceTable::match(const Packet& packet) const {
 
 bool ServiceTable::has_hooks(Family family) const { return of_family_[static_cast<std::size_t>(family)] != 0; }
 
-Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings) {
+std::unique_ptr<Scheduler> ServiceTable::new_scheduler(const std::string& name, const VirtualService& service,
+                                                       DirectorTime now) {
+  return make_scheduler(name, service, {.sysctls = sysctls_, .now = now, .seed = seed_++});
+}
+
+Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings, DirectorTime now) {
   if (find(key) != nullptr) return Outcome::kServiceExists;
   if (const Outcome outcome = check(settings); outcome != Outcome::kOk) return outcome;
   auto service = std::make_unique<VirtualService>();
   service->key = key;
   service->settings = settings;
-  service->scheduler = make_scheduler(settings.scheduler, *service);
+  service->scheduler = new_scheduler(settings.scheduler, *service, now);
   service->serial = ++serials_;
   if (service->scheduler == nullptr) return missing_scheduler(settings.scheduler);
   by_key_.emplace(key, service.get());
@@ -114,10 +119,10 @@ Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings
 
 // Everything is replaced (EDT-01), except that an unchanged scheduler keeps its place (EDT-06). A new one is made
 // before anything else changes, so that an unknown name changes nothing (EDT-09).
-Outcome ServiceTable::edit(VirtualService& service, const ServiceSettings& settings) {
+Outcome ServiceTable::edit(VirtualService& service, const ServiceSettings& settings, DirectorTime now) {
   if (const Outcome outcome = check(settings); outcome != Outcome::kOk) return outcome;
   if (settings.scheduler != service.settings.scheduler || fault(Fault::kEditRestartsScheduler)) {
-    std::unique_ptr<Scheduler> scheduler = make_scheduler(settings.scheduler, service);
+    std::unique_ptr<Scheduler> scheduler = new_scheduler(settings.scheduler, service, now);
     if (scheduler == nullptr) return missing_scheduler(settings.scheduler);
     service.scheduler = std::move(scheduler);
   }

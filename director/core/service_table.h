@@ -16,7 +16,9 @@ namespace lvspec::director {
 /// still bound to them (DST-01..03). Source: Linux net/netfilter/ipvs/ip_vs_ctl.c.
 class ServiceTable {
  public:
-  ServiceTable();
+  /// @param sysctls  of the director; outlive the table.
+  /// @param seed     from which services draw the seeds of their schedulers.
+  explicit ServiceTable(const Sysctls& sysctls, std::uint64_t seed = 1);
   ~ServiceTable();
 
   VirtualService* find(const ServiceKey& key) const;
@@ -28,8 +30,8 @@ class ServiceTable {
   /// for the family, established connections included (SVC-18).
   bool has_hooks(Family family) const;
 
-  Outcome add(const ServiceKey& key, const ServiceSettings& settings);
-  Outcome edit(VirtualService& service, const ServiceSettings& settings);
+  Outcome add(const ServiceKey& key, const ServiceSettings& settings, DirectorTime now);
+  Outcome edit(VirtualService& service, const ServiceSettings& settings, DirectorTime now);
   void remove(VirtualService& service);
   Outcome add_server(VirtualService& service, const RealServerKey& key, const RealServerSettings& settings);
   Outcome edit_server(VirtualService& service, const RealServerKey& key, const RealServerSettings& settings);
@@ -47,7 +49,11 @@ class ServiceTable {
     std::size_t operator()(const ServiceKey& key) const;
   };
 
+  std::unique_ptr<Scheduler> new_scheduler(const std::string& name, const VirtualService& service, DirectorTime now);
   void unlink_server(VirtualService& service, std::size_t position);
+
+  const Sysctls& sysctls_;
+  std::uint64_t seed_;
 
   std::vector<std::unique_ptr<VirtualService>> services_;
   std::unordered_map<ServiceKey, VirtualService*, KeyHash> by_key_;
