@@ -33,6 +33,9 @@ class Scheduler {
   virtual void server_added(const VirtualService&, std::size_t /*position*/) {}
   virtual void server_edited(const VirtualService&) {}
   virtual void server_removed(const VirtualService&, std::size_t /*position*/) {}
+  /// Forgets what should have been forgotten by `now`. pick() does so by itself; others ask before they look at the
+  /// references of servers.
+  virtual void expire(DirectorTime /*now*/) {}
 };
 
 /// What a scheduler may know beyond its service.
@@ -42,16 +45,25 @@ struct SchedulerContext {
   std::uint64_t seed;      ///< of its random numbers, if it draws any
 };
 
-/// A new scheduler for `service` with the servers that it has now (SCH-04). @return null for an unknown name.
+/// A new scheduler for `service` with the servers that it has now (SCH-04); "none" is one that finds nobody (NLK).
+/// @return null for a name that no kernel has.
 std::unique_ptr<Scheduler> make_scheduler(std::string_view name, const VirtualService& service,
                                           const SchedulerContext& context);
-/// Schedulers that a Linux 6.1 kernel has and this director has not.
-bool is_kernel_scheduler(std::string_view name);
 
 std::unique_ptr<Scheduler> make_rr();
 std::unique_ptr<Scheduler> make_wrr(const VirtualService& service);
 std::unique_ptr<Scheduler> make_lc();
 std::unique_ptr<Scheduler> make_wlc();
+std::unique_ptr<Scheduler> make_sed();
+std::unique_ptr<Scheduler> make_nq();
+std::unique_ptr<Scheduler> make_fo();
+std::unique_ptr<Scheduler> make_ovf();
+std::unique_ptr<Scheduler> make_dh(const VirtualService& service);
+std::unique_ptr<Scheduler> make_sh(const VirtualService& service);
+std::unique_ptr<Scheduler> make_mh(const VirtualService& service);
+std::unique_ptr<Scheduler> make_lblc(const SchedulerContext& context);
+std::unique_ptr<Scheduler> make_lblcr(const SchedulerContext& context);
+std::unique_ptr<Scheduler> make_twos(std::uint64_t seed);
 
 /// Weight as schedulers see it; 0 is quiescent.
 inline std::int64_t weight_of(const RealServer& server) {
@@ -72,6 +84,31 @@ inline bool is_usable(const RealServer& server) { return weight_of(server) > 0 &
 /// Source: Linux include/net/ip_vs.h, ip_vs_dest_conn_overhead().
 inline std::int64_t overhead_of(const RealServer& server) {
   return 257 * std::int64_t{server.active} + server.inactive;
+}
+
+/// What sed and nq divide by the weight: the connections that an arriving one would be served among (SCH-32).
+/// Source: Linux net/netfilter/ipvs/ip_vs_sed.c, ip_vs_sed_dest_overhead().
+inline std::int64_t expected_delay_of(const RealServer& server) { return std::int64_t{server.active} + 1; }
+
+/// Of `servers` (pointers, or what else `*` makes a RealServer& of) the usable one with the smallest load per weight,
+/// compared crosswise so that nothing is divided; ties go to the first (SCH-01, SCH-03). Null if none is usable.
+template <typename Servers, typename Load>
+RealServer* least_loaded(const Servers& servers, Load load_of) {
+  RealServer* best = nullptr;
+  for (const auto& member : servers) {
+    RealServer& server = *member;
+    if (!server.available || !is_usable(server)) continue;
+    if (best == nullptr || load_of(*best) * weight_of(server) > load_of(server) * weight_of(*best)) best = &server;
+  }
+  return best;
+}
+
+/// More active connections than weight, while some server has less than half as many as its weight (SCH-70).
+/// Source: Linux net/netfilter/ipvs/ip_vs_lblc.c, is_overloaded().
+inline bool is_busy(const RealServer& server, const VirtualService& service) {
+  const auto idle = [](const RealServer* other) { return 2 * std::int64_t{other->active} < other->settings.weight; };
+  return std::int64_t{server.active} > server.settings.weight &&
+         std::any_of(service.servers.begin(), service.servers.end(), idle);
 }
 
 }  // namespace lvspec::director

@@ -52,7 +52,9 @@ class WeightedRoundRobin : public Scheduler {
   }
 
   void server_added(const VirtualService& service, std::size_t) override { changed(service); }
-  void server_edited(const VirtualService& service) override { changed(service); }
+  void server_edited(const VirtualService& service) override {
+    fault(Fault::kWrrEditUnnoticed) ? measure(service) : changed(service);
+  }
   void server_removed(const VirtualService& service, std::size_t) override { changed(service); }
 
  private:
