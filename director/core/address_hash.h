@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "director/core/address.h"
+#include "director/core/faults.h"
 
 namespace lvspec::director {
 
@@ -11,7 +12,7 @@ namespace lvspec::director {
 /// no further either. Source: Linux net/netfilter/ipvs/ip_vs_sh.c, ip_vs_sh_hashkey(), `addr_fold`.
 inline std::uint32_t fold(Family family, const Address& address) {
   std::uint32_t folded = 0;
-  const std::size_t words = family == Family::kIpv4 ? 1 : 4;
+  const std::size_t words = family == Family::kIpv4 || fault(Fault::kIpv6FoldedShort) ? 1 : 4;
   for (std::size_t word = 0; word < words; ++word) {
     std::uint32_t value = 0;
     for (std::size_t byte = 0; byte < 4; ++byte) value = value << 8 | address.bytes[4 * word + byte];

@@ -89,6 +89,8 @@ namespace lvspec::director {
   X(kShIgnoresWeights, "sh-ignores-weights", "sh deals out its buckets evenly", "")                                  \
   X(kShPortIgnored, "sh-port-ignored", "flag sh-port has no effect", "")                                             \
   X(kShFallbackIgnored, "sh-fallback-ignored", "flag sh-fallback has no effect", "")                                 \
+  X(kIpv6FoldedShort, "ipv6-folded-short", "hash schedulers see 32 bits of an IPv6 address", "")                     \
+  X(kMhIgnoresWeights, "mh-ignores-weights", "mh deals out its slots evenly", "")                                    \
   X(kMhQuiescentLeaves, "mh-quiescent-leaves", "weight 0 takes a server out of the table of mh", "")                 \
   X(kMhPortIgnored, "mh-port-ignored", "flag mh-port has no effect", "")                                             \
   X(kMhFallbackIgnored, "mh-fallback-ignored", "flag mh-fallback has no effect", "")                                 \

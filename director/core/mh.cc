@@ -16,6 +16,7 @@ constexpr std::uint64_t kKey2 = 2654446892;  // how far a server steps
 
 // The weight that counts is the last one that was not zero: quiescing a server moves no client of another (DST-13).
 std::int64_t share_of(const RealServer& server) {
+  if (fault(Fault::kMhIgnoresWeights)) return server.last_weight == 0 ? 0 : 1;
   return fault(Fault::kMhQuiescentLeaves) ? server.settings.weight : server.last_weight;
 }
 
