@@ -181,6 +181,7 @@ void Director::clear(DirectorTime now) {
 void Director::set_marks(std::vector<MarkRule> rules) { state_->classifier.replace(std::move(rules)); }
 
 void Director::set_sysctls(const Sysctls& sysctls) {
+  // What was due by now goes by the old values.
   for (const auto& service : state_->services.all()) service->scheduler->expire(state_->time);
   state_->sysctls = sysctls;
 }

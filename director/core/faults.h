@@ -78,6 +78,7 @@ namespace lvspec::director {
   X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
   X(kWlcIgnoresWeights, "wlc-ignores-weights", "wlc is lc", "")                                                      \
   X(kTailInsertion, "tail-insertion", "the first server added is the first in the list", "")                         \
+  X(kTrashNeverEmptied, "trash-never-emptied", "a removed server comes back after years, counters and all", "")      \
   X(kStatisticsLive, "statistics-live", "--stats shows counters as they are, not the last snapshot", "")             \
   X(kEditRestartsScheduler, "edit-restarts-scheduler", "-E with the same scheduler starts it afresh", "")            \
   X(kWrrEditUnnoticed, "wrr-edit-unnoticed", "wrr goes on where it was when a weight is edited", "")                 \

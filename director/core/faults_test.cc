@@ -261,6 +261,11 @@ void counters(Story& story) {
     story.tell(std::to_string(story.director.services()[0]->statistics.shown().connections));
     story.elapse(2s);
   }
+  story.elapse(200s);
+  story.director.remove_server(story.now(), kWeb, real(1));
+  story.elapse(200s);
+  story.director.add_server(kWeb, real(1), {});
+  story.tell(std::to_string(story.server(kWeb, 1).statistics.shown().connections));
 }
 
 std::vector<std::string> tell_all(Fault fault) {

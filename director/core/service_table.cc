@@ -44,7 +44,7 @@ bool is_unicast(Family family, const Address& address) {
   const auto& bytes = address.bytes;
   if (family == Family::kIpv4) {
     const bool multicast = bytes[0] >= 224 && bytes[0] < 240;
-    return bytes[0] != 0 && !multicast && address.v4_host_order() != 0xffffffff;
+    return !multicast && address.v4_host_order() != 0 && address.v4_host_order() != 0xffffffff;
   }
   const bool multicast = bytes[0] == 0xff, link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
   const bool ten_zeros = std::all_of(bytes.begin(), bytes.begin() + 10, [](std::uint8_t byte) { return byte == 0; });
@@ -238,7 +238,7 @@ void ServiceTable::check_trash() {
   const DirectorTime now = next_trash_check_;
   for (const auto& service : services_) service->scheduler->expire(now);
   trashed_ -= std::erase_if(servers_, [&](const auto& server) {
-    if (server->available || server->references != 0) return false;
+    if (server->available || server->references != 0 || fault(Fault::kTrashNeverEmptied)) return false;
     if (server->idle_since) return now >= *server->idle_since + kTrashPeriod;
     server->idle_since = now;
     return false;

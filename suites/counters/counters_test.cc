@@ -52,5 +52,25 @@ LVSPEC_CASE(
   EXPECT_THAT(bench.server(service_, "real1").inactive, Eq(3u));
 }
 
+// Looked at every minute, freed when it has been idle for two. Source: ip_vs_ctl.c, ip_vs_dest_trash_expire().
+LVSPEC_CASE(CountersShown, AreForgottenWithTheServer,
+            {.id = "counters.removed-server-is-forgotten",
+             .claim = "A server that nothing refers to is forgotten, statistics and all, minutes after its removal.",
+             .clauses = {"DST-02"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
+  ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr")));
+  ASSERT_THAT(bench.client(1).connect_times(3, kVip, 80), Each(ServedBy("real1")));
+  bench.elapse(past(bench, 120s));  // the connections go
+  ASSERT_THAT(bench.connections(), IsEmpty());
+  ASSERT_OK(bench.remove_server(service_, {bench.rip(1), 80}));
+  bench.elapse(175s);
+  ASSERT_OK(bench.add_server(service_, {.address = bench.rip(1), .port = 80}));
+  EXPECT_THAT(bench.server(service_, "real1").connections, Eq(3u));
+  ASSERT_OK(bench.remove_server(service_, {bench.rip(1), 80}));
+  bench.elapse(3 * past(bench, 60s));
+  ASSERT_OK(bench.add_server(service_, {.address = bench.rip(1), .port = 80}));
+  EXPECT_THAT(bench.server(service_, "real1").connections, Eq(0u));
+}
+
 }  // namespace
 }  // namespace lvspec
