@@ -60,9 +60,10 @@ const std::map<std::string, Handler>& handlers() {
          reply["name"] = "lvspec-director";
          reply["version"] = LVSPEC_VERSION;
          reply["clock"] = clock.manual() ? "manual" : "real";
-         reply["capabilities"] = {"ipv4",      "ipv6", "tcp",  "udp",    "dr",     "local", "ppc",
-                                  "pcc",       "mark", "mask", "tables", "sysctl", "edit",  "clock",
-                                  "threshold", "rr",   "wrr",  "lc",     "wlc",    "ftp",   "one-packet"};
+         reply["capabilities"] = {"ipv4", "ipv6", "tcp",    "udp",    "dr",         "local", "ppc",       "pcc",
+                                  "mark", "mask", "tables", "sysctl", "edit",       "clock", "threshold", "rr",
+                                  "wrr",  "lc",   "wlc",    "ftp",    "one-packet", "sed",   "nq",        "fo",
+                                  "ovf",  "dh",   "sh",     "mh",     "lblc",       "lblcr", "twos",      "stats"};
          return reply;
        }},
       {"add_service",
@@ -94,6 +95,12 @@ const std::map<std::string, Handler>& handlers() {
          director.clear(clock.now());
          return ok();
        }},
+      {"zero",
+       [](Director& director, Clock& clock, const Request& request) {
+         if (request.body.contains("service")) return result_of(director.zero(clock.now(), request.service()));
+         director.zero(clock.now());
+         return ok();
+       }},
       {"set_marks",
        [](Director& director, Clock&, const Request& request) {
          std::vector<MarkRule> rules;
@@ -109,6 +116,9 @@ const std::map<std::string, Handler>& handlers() {
          honoured.expire_nodest_conn = wanted.expire_nodest_conn;
          honoured.expire_quiescent_template = wanted.expire_quiescent_template;
          honoured.sloppy_tcp = wanted.sloppy_tcp;
+         honoured.run_estimation = wanted.run_estimation;
+         honoured.lblc_expiration = wanted.lblc_expiration;
+         honoured.lblcr_expiration = wanted.lblcr_expiration;
          if (honoured != wanted) return result_of(Outcome::kUnsupported);
          director.set_sysctls(wanted);
          return ok();
@@ -116,8 +126,7 @@ const std::map<std::string, Handler>& handlers() {
       {"set_timeouts",
        [](Director& director, Clock&, const Request& request) {
          const auto timeouts = request.get<protocol::Timeouts>("timeouts");
-         director.set_timeouts({timeouts.tcp_s, timeouts.tcp_fin_s, timeouts.udp_s});
-         return ok();
+         return result_of(director.set_timeouts({timeouts.tcp_s, timeouts.tcp_fin_s, timeouts.udp_s}));
        }},
       {"dump",
        [](Director& director, Clock& clock, const Request&) {
@@ -168,6 +177,7 @@ std::string Control::answer(int connection, const std::string& line) {
       }
       reply = ok();
     } else if (const auto handler = handlers().find(verb); handler != handlers().end()) {
+      director_.expire(clock_.now());  // so that an order finds the tables of its own moment
       reply = handler->second(director_, clock_, request);
     } else {
       reply = failed("unknown-verb", fmt::format("verb \"{}\" is unknown", verb));

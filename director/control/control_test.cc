@@ -52,6 +52,50 @@ TEST_F(ControlTest, WhatIsSetIsReadBack) {
   EXPECT_EQ(tables.services[0].servers[0].settings.weight, 5);
 }
 
+// CON-76..78: rows show the last snapshot and its rates; "zero" is for one service or for all.
+TEST_F(ControlTest, RowsShowStatisticsUntilTheyAreZeroed) {
+  json other = web();
+  other["port"] = 81;
+  for (const json& service : {web(), other}) {
+    ask({{"verb", "add_service"}, {"service", service}, {"settings", persistent(300)}});
+    ask({{"verb", "add_server"},
+         {"service", service},
+         {"server", protocol::ServerId{"203.0.113.11", 80}},
+         {"settings", protocol::ServerSettings{}}});
+    Packet packet;
+    packet.protocol = Protocol::kTcp;
+    packet.source = Address::v4(0xc0000201);
+    packet.destination = Address::v4(0xc633640a);
+    packet.source_port = 40000;
+    packet.destination_port = service["port"];
+    packet.tcp.syn = true;
+    packet.length = 600;
+    director_.handle(clock_.now(), packet);
+  }
+  const auto rows = [&] { return ask({{"verb", "dump"}})["tables"].get<protocol::Tables>().services; };
+  EXPECT_EQ(rows()[0].stats.connections, 0U);
+  ask({{"verb", "advance"}, {"ns", 2'000'000'000}});
+  for (const protocol::Counters& stats : {rows()[0].stats, rows()[1].stats, rows()[1].servers[0].stats}) {
+    EXPECT_EQ(json(stats), json(protocol::Counters{1, 1, 0, 600, 0}));
+  }
+  EXPECT_EQ(rows()[0].rates.in_bytes, 75U);  // a quarter of 300 a second
+  EXPECT_EQ(rows()[0].servers[0].rates.in_bytes, 75U);
+
+  EXPECT_EQ(ask({{"verb", "zero"}, {"service", web()}}), json({{"ok", true}}));
+  EXPECT_EQ(rows()[0].stats.connections, 0U);
+  EXPECT_EQ(rows()[0].servers[0].rates.in_bytes, 0U);
+  EXPECT_EQ(rows()[1].stats.connections, 1U);
+  EXPECT_EQ(ask({{"verb", "zero"}}), json({{"ok", true}}));
+  EXPECT_EQ(rows()[1].stats.connections, 0U);
+  other["port"] = 82;
+  EXPECT_EQ(ask({{"verb", "zero"}, {"service", other}})["error"], "No such service");
+}
+
+// NLK-06
+TEST_F(ControlTest, TimeoutsTooLongForAKernelAreRefused) {
+  EXPECT_EQ(ask({{"verb", "set_timeouts"}, {"timeouts", protocol::Timeouts{21474837, 0, 0}}})["code"], "invalid");
+}
+
 TEST_F(ControlTest, RefusesInTheWordsOfIpvsadm) {
   const json add = {{"verb", "add_service"}, {"service", web()}, {"settings", persistent(300)}};
   ask(add);

@@ -77,7 +77,8 @@ struct Timeouts {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Timeouts, tcp_s, tcp_fin_s, udp_s)
 
-/// As `--stats` (totals) and `--rate` (a second) show it.
+/// As `--stats` (totals) and `--rate` (a second) show it. The order "zero" {"service":...}, or without a service for
+/// all of them, is `ipvsadm -Z`.
 struct Counters {
   std::uint64_t connections = 0, in_packets = 0, out_packets = 0, in_bytes = 0, out_bytes = 0;
 };

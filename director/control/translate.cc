@@ -119,7 +119,9 @@ std::map<std::string, int*> fields_of(Sysctls& sysctls) {
   };
 }
 
-protocol::Counters counters_of(const Counters& counters) {
+// Of counters and of rates, whose fields are the same.
+template <typename Five>
+protocol::Counters counters_of(const Five& counters) {
   return {counters.connections, counters.in_packets, counters.out_packets, counters.in_bytes, counters.out_bytes};
 }
 
@@ -188,7 +190,8 @@ protocol::ServerRow row_of(const RealServer& server) {
   row.active = server.active;
   row.inactive = server.inactive;
   row.persistent = server.persistent;
-  row.stats = counters_of(server.counters);
+  row.stats = counters_of(server.statistics.shown());
+  row.rates = counters_of(server.statistics.rates());
   return row;
 }
 
@@ -201,7 +204,8 @@ protocol::ServiceRow row_of(const VirtualService& service) {
                   settings.one_packet, words_of(settings.flags),
                   settings.engine};
   for (const RealServer* server : service.servers) row.servers.push_back(row_of(*server));
-  row.stats = counters_of(service.counters);
+  row.stats = counters_of(service.statistics.shown());
+  row.rates = counters_of(service.statistics.rates());
   return row;
 }
 

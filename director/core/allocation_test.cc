@@ -39,5 +39,24 @@ TEST(PacketPath, DoesNotAllocate) {
   EXPECT_EQ(allocations, before);
 }
 
+// Schedulers choose without allocating; lblc and lblcr only when they meet an address for the first time, and lblcr
+// when it gives one another server, as the kernel does.
+TEST(PacketPath, SchedulersDoNotAllocate) {
+  for (const char* scheduler :
+       {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh", "lblc", "lblcr", "twos", "none"}) {
+    Director director(8192);
+    ASSERT_EQ(director.add_service(tcp_service(80), scheduled_by(scheduler)), Outcome::kOk);
+    for (int n = 1; n <= 3; ++n)
+      ASSERT_EQ(director.add_server(tcp_service(80), real(n), {.weight = 9999}), Outcome::kOk);
+    const auto visit = [&](int n) {
+      director.handle({}, packet_of({.from = Address::v4(0x0a000000u + n), .client_port = 40000}, kSyn));
+    };
+    visit(0);
+    const std::size_t before = allocations;
+    for (int n = 1; n < 4000; ++n) visit(n);
+    EXPECT_EQ(allocations, before) << scheduler;
+  }
+}
+
 }  // namespace
 }  // namespace lvspec::director

@@ -128,6 +128,7 @@ TEST_F(ConfigurationTest, ASynToAQuiescentServerIsScheduledAnewThroughTheTemplat
   world.elapse(100s);
   EXPECT_EQ(world.open(flow), "r3");
   EXPECT_EQ(world.template_expires_in(), 300);
+  world.elapse(2s);
   EXPECT_EQ(world.director.totals().connections, 2u);
   world.director.set_sysctls({.expire_nodest_conn = 1, .expire_quiescent_template = 1});
   EXPECT_EQ(world.open(flow), "r2");
@@ -163,7 +164,6 @@ TEST_F(ConfigurationTest, TheSchedulersPlaceSurvivesAnEdit) {
   EXPECT_EQ(edit(persistent(30)), Outcome::kOk);
   EXPECT_EQ(world.sequence(1), "r2");
   EXPECT_EQ(edit(persistent(40, "nonsense")), Outcome::kNoSuchScheduler);
-  EXPECT_EQ(edit(persistent(40, "mh")), Outcome::kUnsupported);
   EXPECT_EQ(world.director.services()[0]->settings.timeout_s, 30u);
   EXPECT_EQ(world.sequence(2), "r1 r3");
 }
@@ -180,7 +180,9 @@ TEST_F(ConfigurationTest, EverythingRevivesWhenTheServiceIsCreatedAgain) {
   world.serve(kService, persistent(33, "wlc"), {1, 1, 1});
   EXPECT_EQ(world.send(flow, kAck), "r3");
   EXPECT_EQ(world.server(kService, 3).active, 1u);
-  EXPECT_EQ(world.server(kService, 3).counters.connections, 0u);  // statistics do not: another service object
+  world.elapse(10s);
+  EXPECT_EQ(world.server(kService, 3).statistics.shown(),
+            (Counters{.connections = 1, .in_packets = 3, .in_bytes = 180}));
   EXPECT_EQ(visit(1), "r3");
   EXPECT_EQ(world.template_expires_in(), 300);
 }
@@ -193,7 +195,8 @@ TEST_F(ConfigurationTest, AServerThatReturnsIsTheSameOne) {
   const RealServer& server = world.server(kService, 3);
   EXPECT_EQ(server.inactive, 1u);
   EXPECT_EQ(server.persistent, 1u);
-  EXPECT_EQ(server.counters.connections, 1u);
+  world.elapse(2s);
+  EXPECT_EQ(world.server(kService, 3).statistics.shown().connections, 1u);
   EXPECT_EQ(server.settings.weight, 5);
 }
 
@@ -257,8 +260,150 @@ TEST_F(ConfigurationTest, RefusesAsTheKernelDoes) {
   EXPECT_EQ(director.edit_server(kService, real(9), {}), Outcome::kNoSuchServer);
   EXPECT_EQ(add(4, {.weight = -1}), Outcome::kOutOfRange);
   EXPECT_EQ(add(4, {.lower_threshold = 1}), Outcome::kOutOfRange);
+  EXPECT_EQ(add(4, {.tunnel = {.type = TunnelType::kGue}}), Outcome::kInvalid);
+  EXPECT_EQ(director.add_server(kService, {.family = Family::kIpv6, .address = rip(4)}, {}), Outcome::kInvalid);
   EXPECT_EQ(director.add_service(mark_service(1), {}), Outcome::kOk);
   EXPECT_EQ(director.add_service({.fwmark = 1, .port = 80}, {}), Outcome::kServiceExists);
+}
+
+// DST-11: the address of a new server.
+TEST_F(ConfigurationTest, ServersHaveUnicastAddresses) {
+  const auto try_address = [&](const RealServerKey& key, const ServiceKey& service) {
+    return world.director.add_server(service, key, {});
+  };
+  for (const std::uint32_t refused : {0x00000000u, 0xe0000001u, 0xefffffffu, 0xffffffffu}) {
+    EXPECT_EQ(try_address({.address = Address::v4(refused)}, kService), Outcome::kInvalid) << refused;
+  }
+  for (const std::uint32_t taken : {0x00000001u, 0x01000001u, 0x7f000001u, 0xdfffffffu, 0xf0000001u}) {
+    EXPECT_EQ(try_address({.address = Address::v4(taken)}, kService), Outcome::kOk) << taken;
+  }
+  ServiceKey six = tcp_service(80);
+  six.family = Family::kIpv6;
+  ASSERT_EQ(world.director.add_service(six, {}), Outcome::kOk);
+  const auto v6 = [](std::initializer_list<std::uint8_t> head, std::uint8_t last) {
+    RealServerKey key{.family = Family::kIpv6};
+    std::copy(head.begin(), head.end(), key.address.bytes.begin());
+    key.address.bytes[15] = last;
+    return key;
+  };
+  EXPECT_EQ(try_address(v6({}, 0), six), Outcome::kInvalid);            // ::
+  EXPECT_EQ(try_address(v6({0xff, 0x02}, 1), six), Outcome::kInvalid);  // multicast
+  EXPECT_EQ(try_address(v6({0xfe, 0x80}, 1), six), Outcome::kInvalid);  // link-local
+  EXPECT_EQ(try_address(v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10}, 1), six), Outcome::kInvalid);  // mapped
+  EXPECT_EQ(try_address(v6({}, 1), six), Outcome::kOk);                                                   // ::1
+  EXPECT_EQ(try_address(v6({0xfd}, 1), six), Outcome::kOk);
+  EXPECT_EQ(try_address(v6({0x20, 0x01}, 1), six), Outcome::kOk);
+}
+
+// TPL-11: a prefix of no bits is refused for IPv6, unlike for IPv4.
+TEST_F(ConfigurationTest, AnIpv6MaskHasAtLeastOneBit) {
+  ServiceKey six = tcp_service(80);
+  six.family = Family::kIpv6;
+  ServiceSettings settings = persistent(300);
+  settings.netmask = AddressMask::prefix(0);
+  EXPECT_EQ(world.director.add_service(six, settings), Outcome::kInvalid);
+  EXPECT_EQ(edit(settings), Outcome::kOk);
+  settings.netmask = AddressMask::prefix(1);
+  EXPECT_EQ(world.director.add_service(six, settings), Outcome::kOk);
+  settings.netmask = AddressMask::prefix(0);
+  EXPECT_EQ(world.director.edit_service(six, settings), Outcome::kInvalid);
+}
+
+// NLK-06
+TEST_F(ConfigurationTest, TimeoutsHaveALimit) {
+  EXPECT_EQ(world.director.set_timeouts({.tcp_s = 5, .tcp_fin_s = 0, .udp_s = 21474837}), Outcome::kInvalid);
+  EXPECT_EQ(world.director.timeouts().tcp_s, 900u);
+  EXPECT_EQ(world.director.set_timeouts({.tcp_s = 5, .tcp_fin_s = 0, .udp_s = 21474836}), Outcome::kOk);
+  EXPECT_EQ(world.director.timeouts().tcp_s, 5u);
+  EXPECT_EQ(world.director.timeouts().tcp_fin_s, 120u);
+}
+
+// NLK, attribute SCHED_NAME: a service without a scheduler finds nobody; its templates go on.
+TEST_F(ConfigurationTest, NoSchedulerFindsNobody) {
+  EXPECT_EQ(visit(1), "r3");
+  EXPECT_EQ(edit(persistent(300, "none")), Outcome::kOk);
+  EXPECT_EQ(visit(1), "r3");
+  EXPECT_EQ(visit(2), "reject");
+  EXPECT_EQ(edit(persistent(300)), Outcome::kOk);
+  EXPECT_EQ(visit(2), "r3");
+}
+
+// CON-76, CON-77, DST-04, EDT-11
+class StatisticsTest : public ConfigurationTest {
+ protected:
+  std::uint64_t connections(int n) { return world.server(kService, n).statistics.shown().connections; }
+};
+
+TEST_F(StatisticsTest, AreASnapshotEveryTwoSeconds) {
+  visit(1);
+  EXPECT_EQ(connections(3), 0u);
+  world.elapse(1999ms);
+  EXPECT_EQ(connections(3), 0u);
+  world.elapse(1ms);
+  EXPECT_EQ(connections(3), 1u);
+  EXPECT_EQ(world.director.services()[0]->statistics.shown().connections, 1u);
+  EXPECT_EQ(world.director.totals().connections, 1u);
+  visit(1);
+  EXPECT_EQ(connections(3), 1u);
+}
+
+TEST_F(StatisticsTest, StandStillWithoutEstimation) {
+  world.director.set_sysctls({.run_estimation = 0});
+  visit(1);
+  world.elapse(100s);
+  EXPECT_EQ(connections(3), 0u);
+  world.director.set_sysctls({});
+  EXPECT_EQ(connections(3), 0u);
+  world.elapse(2s);
+  EXPECT_EQ(connections(3), 1u);
+}
+
+TEST_F(StatisticsTest, ZeroIsForOneServiceOrForAll) {
+  world.serve(tcp_service(81), scheduled_by("rr"), {1});
+  visit(1);
+  world.visit({.from = client(1), .port = 81});
+  world.elapse(2s);
+  EXPECT_EQ(world.director.zero(world.now(), kService), Outcome::kOk);
+  EXPECT_EQ(connections(3), 0u);
+  EXPECT_EQ(world.director.services()[0]->statistics.shown(), Counters{});
+  EXPECT_EQ(world.director.services()[1]->statistics.shown().connections, 1u);
+  EXPECT_EQ(world.director.totals().connections, 2u);
+  world.director.zero(world.now());
+  EXPECT_EQ(world.director.services()[1]->statistics.shown(), Counters{});
+  EXPECT_EQ(world.server(tcp_service(81), 1).statistics.shown(), Counters{});
+  EXPECT_EQ(world.director.totals(), Counters{});
+  EXPECT_EQ(world.director.zero(world.now(), tcp_service(82)), Outcome::kNoSuchService);
+  EXPECT_THAT(world.templates(), SizeIs(1));
+}
+
+// DST-02: looked at 60 s after the first removal and every 60 s; freed when idle at two checks 120 s apart.
+TEST_F(StatisticsTest, AServerStaysTwoMinutesInTheTrash) {
+  ASSERT_EQ(world.director.edit_service(kService, scheduled_by("rr")), Outcome::kOk);
+  visit(1);
+  world.elapse(200s);  // nothing is bound to it any more
+  EXPECT_EQ(connections(3), 1u);
+  EXPECT_EQ(remove(3), Outcome::kOk);
+  world.elapse(179999ms);
+  EXPECT_EQ(add(3), Outcome::kOk);
+  EXPECT_EQ(connections(3), 1u);
+  EXPECT_EQ(remove(3), Outcome::kOk);
+  world.elapse(180s);
+  EXPECT_EQ(add(3), Outcome::kOk);
+  EXPECT_EQ(connections(3), 0u);
+}
+
+// DST-02: with something bound to it, it stays.
+TEST_F(StatisticsTest, AServerWithATemplateStaysInTheTrash) {
+  visit(1);
+  world.elapse(2s);
+  EXPECT_EQ(remove(3), Outcome::kOk);  // checks at 62, 122, ...; the template goes at 300
+  world.elapse_until(421s);
+  EXPECT_EQ(add(3), Outcome::kOk);
+  EXPECT_EQ(connections(3), 1u);
+  EXPECT_EQ(remove(3), Outcome::kOk);  // idle since the check at 302 no more: the trash was empty
+  world.elapse(180s);
+  EXPECT_EQ(add(3), Outcome::kOk);
+  EXPECT_EQ(connections(3), 0u);
 }
 
 class ThresholdTest : public testing::Test {
@@ -300,11 +445,12 @@ TEST_F(ThresholdTest, TemplatesPushAServerAboveItsLimit) {
   EXPECT_EQ(world.server(kService, 1).active, 6u);
 }
 
-// DST-23, the rule of 6.1.192
-TEST_F(ThresholdTest, AnEditIsEvaluatedAtOnce) {
+// DST-23, the rule of 6.1.176: one more gets through.
+TEST_F(ThresholdTest, AnEditIsNoticedByTheNextConnection) {
   serve(scheduled_by("rr"), {});
   for (int n = 0; n < 4; ++n) world.open({.from = client(n)});
   EXPECT_EQ(world.director.edit_server(kService, real(1), {.upper_threshold = 2}), Outcome::kOk);
+  EXPECT_EQ(world.open({.from = client(9)}), "r1");
   EXPECT_EQ(world.open({.from = client(9)}), "reject");
   EXPECT_EQ(world.director.edit_server(kService, real(1), {.upper_threshold = 9}), Outcome::kOk);
   EXPECT_EQ(world.open({.from = client(9)}), "r1");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "director/core/faults.h"
+#include "director/core/thresholds.h"
 
 namespace lvspec::director {
 namespace {
@@ -21,21 +22,7 @@ constexpr Duration kExtension = seconds(60);    // TPL-34
 constexpr Duration kFreshTimeout = seconds(3);  // TIM-06, until the first packet has set the state's own
 }  // namespace
 
-void update_overload(RealServer& server) {
-  const std::uint64_t connections = std::uint64_t{server.active} + server.inactive;
-  const std::uint64_t upper = server.settings.upper_threshold, lower = server.settings.lower_threshold;
-  if (upper == 0) {
-    server.overloaded = false;
-  } else if (connections >= upper) {
-    server.overloaded = true;
-  } else if (lower != 0 ? connections < lower : connections * 4 < upper * 3) {
-    server.overloaded = false;
-  }
-}
-
-ConnTable::ConnTable(ServerReleased released, std::size_t entries) : released_(std::move(released)) {
-  reserve(entries);
-}
+ConnTable::ConnTable(std::size_t entries) { reserve(entries); }
 
 template <typename Visit>
 decltype(auto) ConnTable::with_table_of(Family family, bool is_template, Visit visit) {
@@ -143,27 +130,18 @@ void ConnTable::uncover(ConnEntry& entry) {
 // A connection begins as inactive; its first state decides (CON-70).
 void ConnTable::bind(ConnEntry& entry, RealServer& server) {
   entry.server = &server;
-  ++server.references;
-  if (entry.is_template) {
-    ++server.persistent;
-    return;
-  }
   entry.active = false;
-  ++server.inactive;
-  update_overload(server);
+  ++server.references;
+  ++(entry.is_template ? server.persistent : server.inactive);
+  check_upper_threshold(server);
 }
 
 void ConnTable::unbind(ConnEntry& entry) {
   RealServer& server = *entry.server;
   entry.server = nullptr;
   --server.references;
-  if (entry.is_template) {
-    --server.persistent;
-  } else {
-    --(entry.active ? server.active : server.inactive);
-    update_overload(server);
-  }
-  if (server.references == 0 && !server.available) released_(server);
+  --(entry.is_template ? server.persistent : entry.active ? server.active : server.inactive);
+  check_lower_threshold(server);
 }
 
 void ConnTable::rebind(ConnEntry& entry, RealServer& server) {

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -23,10 +22,7 @@ namespace lvspec::director {
 /// Source: Linux net/netfilter/ipvs/ip_vs_conn.c.
 class ConnTable {
  public:
-  using ServerReleased = std::function<void(RealServer&)>;
-
-  /// @param released  called when the last entry of an unavailable server is gone (DST-02).
-  explicit ConnTable(ServerReleased released, std::size_t entries = 4096);
+  explicit ConnTable(std::size_t entries = 4096);
 
   /// Before the first entry: timers are exact, or late like those of a kernel.
   void set_timer_wheel(TimerWheel wheel) { wheel_ = wheel; }
@@ -119,7 +115,6 @@ class ConnTable {
   void set_active(ConnEntry& entry, bool active);
   std::optional<Duration> extension_of(const ConnEntry& entry) const;
 
-  ServerReleased released_;
   table::Table<ConnectionEntry<Ipv4Bytes>> connections4_;
   table::Table<ConnectionEntry<Ipv6Bytes>> connections6_;
   table::Table<TemplateEntry<Ipv4Bytes>> templates4_;
@@ -128,10 +123,5 @@ class ConnTable {
   std::uint32_t armings_ = 0;  // numbers every arming, so that of equal deadlines the first armed goes first
   TimerWheel wheel_;
 };
-
-/// Sets or clears the overload flag from the number of connections: set from the upper threshold on, cleared below
-/// the lower one, or below 3/4 of the upper where there is no lower; in between unchanged (DST-21, DST-23).
-/// Source: Linux net/netfilter/ipvs/ip_vs_ctl.c, __ip_vs_dest_update_overload() of 6.1.192.
-void update_overload(RealServer& server);
 
 }  // namespace lvspec::director

@@ -4,13 +4,19 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 #include "director/core/director_state.h"
 #include "director/core/faults.h"
+#include "director/core/scheduler.h"
 #include "director/core/tcp_states.h"
 
 namespace lvspec::director {
 namespace {
+
+// In seconds, as the reference kernel counts its ticks, 100 a second (NLK-06).
+// Source: Linux net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_set_timeout().
+constexpr std::uint32_t kLongestTimeout = std::numeric_limits<std::int32_t>::max() / 100;
 
 // With a mark the other fields mean nothing, so they are not compared either (SVC-16).
 ServiceKey identity_of(const ServiceKey& key) {
@@ -74,8 +80,14 @@ std::size_t Director::State::advance(DirectorTime now, Reading reading) {
     std::abort();
   }
   time = now;
+  estimation.advance(now, sysctls.run_estimation != 0);
   if (fault(Fault::kExpireOnlyOnRead) && reading == Reading::kNo) return 0;
-  return connections.fire(now);
+  std::size_t removed = 0;
+  while (services.next_trash_check() <= now) {
+    removed += connections.fire(services.next_trash_check());
+    services.check_trash();
+  }
+  return removed + connections.fire(now);
 }
 
 void Director::State::sweep() {
@@ -83,7 +95,7 @@ void Director::State::sweep() {
   connections.remove_unavailable();
 }
 
-Director::Director(std::size_t entries) : state_(std::make_unique<State>(entries)) {}
+Director::Director(std::size_t entries, std::uint64_t seed) : state_(std::make_unique<State>(entries, seed)) {}
 Director::~Director() = default;
 
 void Director::set_timer_wheel(int hz) { state_->connections.set_timer_wheel(TimerWheel(hz)); }
@@ -168,24 +180,51 @@ void Director::clear(DirectorTime now) {
 
 void Director::set_marks(std::vector<MarkRule> rules) { state_->classifier.replace(std::move(rules)); }
 
-void Director::set_sysctls(const Sysctls& sysctls) { state_->sysctls = sysctls; }
+void Director::set_sysctls(const Sysctls& sysctls) {
+  // What was due by now goes by the old values.
+  for (const auto& service : state_->services.all()) service->scheduler->expire(state_->time);
+  state_->sysctls = sysctls;
+}
 Sysctls Director::sysctls() const { return state_->sysctls; }
 
-void Director::set_timeouts(const Timeouts& timeouts) {
+Outcome Director::set_timeouts(const Timeouts& timeouts) {
+  for (const std::uint32_t timeout_s : {timeouts.tcp_s, timeouts.tcp_fin_s, timeouts.udp_s}) {
+    if (timeout_s > kLongestTimeout) return Outcome::kInvalid;
+  }
   Timeouts& current = state_->timeouts;
   if (timeouts.tcp_s != 0) current.tcp_s = timeouts.tcp_s;
   if (timeouts.tcp_fin_s != 0) current.tcp_fin_s = timeouts.tcp_fin_s;
   if (timeouts.udp_s != 0) current.udp_s = timeouts.udp_s;
+  return Outcome::kOk;
 }
+
+Outcome Director::zero(DirectorTime now, const ServiceKey& key) {
+  state_->advance(now);
+  VirtualService* const service = state_->services.find(identity_of(key));
+  if (service == nullptr) return Outcome::kNoSuchService;
+  state_->services.zero(*service);
+  return Outcome::kOk;
+}
+
+void Director::zero(DirectorTime now) {
+  state_->advance(now);
+  for (const auto& service : state_->services.all()) state_->services.zero(*service);
+  state_->totals.zero(state_->estimation.rounds());
+}
+
 Timeouts Director::timeouts() const { return state_->timeouts; }
 
 std::vector<const VirtualService*> Director::services() const {
+  state_->services.settle_statistics();
   std::vector<const VirtualService*> result;
   for (const auto& service : state_->services.all()) result.push_back(service.get());
   return result;
 }
 
-Counters Director::totals() const { return state_->totals; }
+Counters Director::totals() const {
+  state_->totals.settle(state_->estimation.rounds());
+  return state_->totals.shown();
+}
 
 std::vector<EntryView> Director::entries(DirectorTime now) const {
   state_->advance(now, State::Reading::kYes);

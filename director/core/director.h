@@ -108,13 +108,14 @@ struct Timeouts {
 };
 
 /// Decides like Linux IPVS: pure, told the time, no system calls, no globals.
-/// Time never goes back: `now` is never before an earlier one (checked). Before it does anything else, every call
-/// that takes `now` lets all timers due by then fire, each at its own deadline and oldest first, so one step over an
-/// hour gives the same tables as 3600 steps of a second.
+/// Time begins at 0 and never goes back: `now` is never before an earlier one (checked). Before it does anything
+/// else, every call that takes `now` lets all timers due by then fire, each at its own deadline and oldest first, so
+/// one step over an hour gives the same tables as 3600 steps of a second.
 class Director {
  public:
   /// @param entries  entries and templates for which room is made at once; beyond that the table grows by doubling.
-  explicit Director(std::size_t entries = 4096);
+  /// @param seed     of whatever is decided by chance (scheduler twos): the same seed, the same decisions.
+  explicit Director(std::size_t entries = 4096, std::uint64_t seed = 1);
   ~Director();
   Director(const Director&) = delete;
   Director& operator=(const Director&) = delete;
@@ -128,7 +129,8 @@ class Director {
   void handle_reply(DirectorTime now, const Packet& packet);
   /// Lets timers fire up to and including `now`. @return how many entries and templates were removed.
   std::size_t expire(DirectorTime now);
-  /// The next moment at which a timer fires, if there is one.
+  /// The next moment at which an entry's timer fires, if there is one. Other timers change nothing that could be seen
+  /// before the next call.
   std::optional<DirectorTime> next_deadline() const;
 
   Outcome add_service(const ServiceKey& key, const ServiceSettings& settings);
@@ -137,17 +139,22 @@ class Director {
   Outcome add_server(const ServiceKey& service, const RealServerKey& server, const RealServerSettings& settings);
   Outcome edit_server(const ServiceKey& service, const RealServerKey& server, const RealServerSettings& settings);
   Outcome remove_server(DirectorTime now, const ServiceKey& service, const RealServerKey& server);
+  /// `ipvsadm -Z`: what was shown last is the zero point from now on (CON-77).
+  Outcome zero(DirectorTime now, const ServiceKey& service);
+  void zero(DirectorTime now);
   /// `ipvsadm -C`: entries and templates stay (EDT-10).
   void clear(DirectorTime now);
   void set_marks(std::vector<MarkRule> rules);
   void set_sysctls(const Sysctls& sysctls);
   Sysctls sysctls() const;
-  void set_timeouts(const Timeouts& timeouts);
+  /// kInvalid, and nothing changes, if one is too long for a kernel (NLK-06).
+  Outcome set_timeouts(const Timeouts& timeouts);
   Timeouts timeouts() const;
 
-  /// Services in the order they were added; their servers in list order.
+  /// Services in the order they were added; their servers in list order. Statistics are as of the last round of the
+  /// estimation timer (CON-76), everything else as it is now.
   std::vector<const VirtualService*> services() const;
-  /// Connections, packets and bytes of all services, also of those that are gone (CON-75).
+  /// Connections, packets and bytes of all services, also of those that are gone (CON-75); as of that round, too.
   Counters totals() const;
   /// Every entry and template, in no particular order (CON-04).
   std::vector<EntryView> entries(DirectorTime now) const;

@@ -10,8 +10,8 @@
 namespace lvspec::director {
 
 struct Director::State {
-  explicit State(std::size_t entries)
-      : connections([this](RealServer& server) { services.release(server); }, entries) {}
+  State(std::size_t entries, std::uint64_t seed)
+      : services({.sysctls = sysctls, .estimation = estimation, .now = time}, seed), connections(entries) {}
 
   /// Time moves to `now`; timers fire. @return how many entries were removed.
   enum class Reading { kNo, kYes };
@@ -24,13 +24,14 @@ struct Director::State {
   Verdict handle(DirectorTime now, Packet packet);
   void handle_reply(DirectorTime now, const Packet& packet);
 
+  Sysctls sysctls;
+  EstimationTimer estimation;
+  DirectorTime time{};
   ServiceTable services;
   ConnTable connections;
   Classifier classifier;
-  Sysctls sysctls;
   Timeouts timeouts;
-  Counters totals;
-  DirectorTime time = DirectorTime::min();
+  Statistics totals;
 
  private:
   /// What becomes of a packet for which there is an entry.
@@ -46,6 +47,7 @@ struct Director::State {
   ConnEntry& new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
                             const Packet& packet);
   Verdict follow(DirectorTime now, ConnEntry& entry, const Packet& packet);
+  void count_packet(RealServer& server, const Packet& packet, bool is_reply);
 };
 
 }  // namespace lvspec::director

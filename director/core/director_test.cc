@@ -248,6 +248,7 @@ TEST_F(DirectorTest, OnePacketServicesKeepNoEntries) {
   EXPECT_EQ(world.datagram(flow), "r3");
   EXPECT_THAT(world.connections(), IsEmpty());
   EXPECT_EQ(world.server(udp_service(53), 3).inactive, 0u);
+  world.elapse(2s);
   EXPECT_EQ(world.director.totals().connections, 4u);
 }
 
@@ -274,8 +275,9 @@ TEST_F(DirectorTest, CountsPacketsAndBytes) {
   world.serve(tcp_service(80), persistent(300), {1});
   world.visit({.from = client(1)});  // SYN, ACK, FIN
   world.visit({.from = client(1)});
-  for (const Counters& counters :
-       {world.server(tcp_service(80), 1).counters, world.director.services()[0]->counters, world.director.totals()}) {
+  world.elapse(2s);
+  for (const Counters& counters : {world.server(tcp_service(80), 1).statistics.shown(),
+                                   world.director.services()[0]->statistics.shown(), world.director.totals()}) {
     EXPECT_EQ(counters.connections, 2u);
     EXPECT_EQ(counters.in_packets, 6u);
     EXPECT_EQ(counters.in_bytes, 360u);
@@ -297,6 +299,7 @@ TEST_F(DirectorTest, RepliesMoveStates) {
   const Flow reply{.from = rip(1), .to = client(1), .port = flow.client_port, .client_port = 8080};
   world.director.handle_reply(world.now(), packet_of(reply, kFinAck));
   EXPECT_EQ(world.connections()[0].state, "TIME_WAIT");
+  world.elapse(2s);
   EXPECT_EQ(world.director.totals().out_packets, 1u);
 }
 

@@ -26,20 +26,6 @@ ConnTable::Stored stored(const VirtualService& service, const Packet& packet) {
   return one_packet ? ConnTable::Stored::kOnePacket : ConnTable::Stored::kYes;
 }
 
-void count_packet(Counters& counters, const Packet& packet, bool is_reply) {
-  ++(is_reply ? counters.out_packets : counters.in_packets);
-  (is_reply ? counters.out_bytes : counters.in_bytes) += packet.length;
-}
-
-// Counted for the server, the service that lists it, and in total, while the server is available (CON-75). The
-// service need not be the one that scheduled: templates may be shared (TPL-08).
-void count_packet(RealServer& server, Counters& totals, const Packet& packet, bool is_reply) {
-  if (!server.available) return;
-  count_packet(server.counters, packet, is_reply);
-  if (server.listed_in != nullptr) count_packet(server.listed_in->counters, packet, is_reply);
-  count_packet(totals, packet, is_reply);
-}
-
 }  // namespace
 
 // SVC-02: an entry decides alone; marks, services and templates are asked only where there is none.
@@ -112,7 +98,7 @@ Verdict Director::State::schedule_alone(DirectorTime now, VirtualService& servic
   // Found by way of port 0 or FTP, which only persistent services serve (SVC-11, SVC-12).
   const bool other_port = service.key.fwmark == 0 && packet.destination_port != service.key.port;
   if (other_port && !service.settings.persistent) return no_destination(service, packet);
-  RealServer* const server = service.scheduler->pick(service);
+  RealServer* const server = service.scheduler->pick(service, packet, now);
   if (server == nullptr) return no_destination(service, packet);
   // Unlike a persistent service, one by mark honours its servers' ports here (TPL-09).
   const std::uint16_t port = server->key.port != 0 ? server->key.port : packet.destination_port;
@@ -126,7 +112,7 @@ Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& s
   ConnEntry* tmpl = usable_template(wanted.key, packet);
   const bool found = tmpl != nullptr;
   if (!found) {
-    RealServer* const server = service.scheduler->pick(service);
+    RealServer* const server = service.scheduler->pick(service, packet, now);
     if (server == nullptr) return no_destination(service, packet);  // and no template, TPL-02
     if (pinned_before) {
       const std::uint16_t port = persistent_server_port(service, *server, packet);
@@ -162,10 +148,20 @@ ConnEntry& Director::State::new_connection(VirtualService& service, RealServer& 
                                            const Packet& packet) {
   ConnEntry& connection = connections.create(connection_key(packet), server, server_port, stored(service, packet));
   connection.fwmark = service.key.fwmark;
-  ++server.counters.connections;
-  ++service.counters.connections;
-  ++totals.connections;
+  for (Statistics* statistics : {&server.statistics, &service.statistics, &totals}) {
+    statistics->count_connection(estimation.rounds());
+  }
   return connection;
+}
+
+// For the server, the service that lists it, and in total, while the server is available (CON-75). The service need
+// not be the one that scheduled: templates may be shared (TPL-08).
+void Director::State::count_packet(RealServer& server, const Packet& packet, bool is_reply) {
+  if (!server.available) return;
+  const std::uint64_t round = estimation.rounds();
+  server.statistics.count_packet(round, packet.length, is_reply);
+  if (server.listed_in != nullptr) server.listed_in->statistics.count_packet(round, packet.length, is_reply);
+  totals.count_packet(round, packet.length, is_reply);
 }
 
 // Every accepted packet is counted, moves the state and restarts the entry's own timer (CON-21).
@@ -174,7 +170,7 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
                         .method = entry.method,
                         .server = entry.server->key.address,
                         .server_port = entry.server_port};
-  count_packet(*entry.server, totals, packet, /*is_reply=*/false);
+  count_packet(*entry.server, packet, /*is_reply=*/false);
   connections.update_state(entry, /*is_reply=*/false, packet, timeouts);
   if (!entry.hashed) {
     connections.remove(entry);  // one packet was all (CON-50); its template has been armed (CON-51)
@@ -194,7 +190,7 @@ void Director::State::handle_reply(DirectorTime now, const Packet& packet) {
   if (!services.has_hooks(packet.family)) return;
   ConnEntry* const entry = connections.find_reply(packet);
   if (entry == nullptr) return;
-  count_packet(*entry->server, totals, packet, /*is_reply=*/true);
+  count_packet(*entry->server, packet, /*is_reply=*/true);
   connections.update_state(*entry, /*is_reply=*/true, packet, timeouts);
   connections.arm(*entry, now);
 }

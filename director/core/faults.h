@@ -78,7 +78,25 @@ namespace lvspec::director {
   X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
   X(kWlcIgnoresWeights, "wlc-ignores-weights", "wlc is lc", "")                                                      \
   X(kTailInsertion, "tail-insertion", "the first server added is the first in the list", "")                         \
-  X(kEditRestartsScheduler, "edit-restarts-scheduler", "-E with the same scheduler starts it afresh", "")
+  X(kTrashNeverEmptied, "trash-never-emptied", "a removed server comes back after years, counters and all", "")      \
+  X(kStatisticsLive, "statistics-live", "--stats shows counters as they are, not the last snapshot", "")             \
+  X(kEditRestartsScheduler, "edit-restarts-scheduler", "-E with the same scheduler starts it afresh", "")            \
+  X(kWrrEditUnnoticed, "wrr-edit-unnoticed", "wrr goes on where it was when a weight is edited", "")                 \
+  X(kSedCountsInactive, "sed-counts-inactive", "sed counts finished connections as wlc does", "")                    \
+  X(kNqQueues, "nq-queues", "nq is sed: a small idle server waits for the big ones", "")                             \
+  X(kFoFirstUsable, "fo-first-usable", "fo takes the first usable server, not the heaviest", "")                     \
+  X(kOvfOneLess, "ovf-one-less", "ovf gives a server of weight w only w connections", "")                            \
+  X(kDhHashesClient, "dh-hashes-client", "dh hashes the client instead of the virtual address", "")                  \
+  X(kShIgnoresWeights, "sh-ignores-weights", "sh deals out its buckets evenly", "")                                  \
+  X(kShPortIgnored, "sh-port-ignored", "flag sh-port has no effect", "")                                             \
+  X(kShFallbackIgnored, "sh-fallback-ignored", "flag sh-fallback has no effect", "")                                 \
+  X(kIpv6FoldedShort, "ipv6-folded-short", "hash schedulers see 32 bits of an IPv6 address", "")                     \
+  X(kMhIgnoresWeights, "mh-ignores-weights", "mh deals out its slots evenly", "")                                    \
+  X(kMhQuiescentLeaves, "mh-quiescent-leaves", "weight 0 takes a server out of the table of mh", "")                 \
+  X(kMhPortIgnored, "mh-port-ignored", "flag mh-port has no effect", "")                                             \
+  X(kMhFallbackIgnored, "mh-fallback-ignored", "flag mh-fallback has no effect", "")                                 \
+  X(kLblcForgets, "lblc-forgets", "lblc is wlc: it keeps no address with its server", "")                            \
+  X(kLblcrReplaces, "lblcr-replaces", "lblcr has one server for an address, as lblc", "")
 // clang-format on
 
 enum class Fault {

@@ -9,7 +9,7 @@ class LeastConnections : public Scheduler {
  public:
   std::string_view name() const override { return "lc"; }
 
-  RealServer* pick(const VirtualService& service) override {
+  RealServer* pick(const VirtualService& service, const Packet&, DirectorTime) override {
     RealServer* best = nullptr;
     for (RealServer* server : service.servers) {
       if (!is_usable(*server)) continue;

@@ -9,7 +9,7 @@ class RoundRobin : public Scheduler {
  public:
   std::string_view name() const override { return "rr"; }
 
-  RealServer* pick(const VirtualService& service) override {
+  RealServer* pick(const VirtualService& service, const Packet&, DirectorTime) override {
     const auto& servers = service.servers;
     // As many steps as there are servers: from the head each is met once, from a server it is met itself last.
     for (std::size_t step = 0; step < servers.size(); ++step) {

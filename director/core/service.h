@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "director/core/address.h"
 #include "director/core/packet.h"
+#include "director/core/statistics.h"
 #include "director/core/time.h"
 
 namespace lvspec::director {
@@ -75,28 +78,22 @@ struct RealServerKey {
   bool operator==(const RealServerKey&) const = default;
 };
 
-struct Counters {
-  std::uint64_t connections = 0, in_packets = 0, in_bytes = 0, out_packets = 0, out_bytes = 0;
-};
-
-/// The same a second, as `ipvsadm -L --rate` shows it.
-struct Rates {
-  std::uint64_t connections = 0, in_packets = 0, in_bytes = 0, out_packets = 0, out_bytes = 0;
-};
-
-/// The kernel's "destination". It outlives its removal for as long as an entry or template is bound to it (DST-01,
-/// DST-02): `available` is then false, and a later `-a` of the same server brings this very object back (DST-03).
+/// The kernel's "destination". It outlives its removal for as long as something refers to it, and two minutes more
+/// (DST-01, DST-02): `available` is then false, and a later `-a` of the same server brings this very object back
+/// (DST-03).
 struct RealServer {
   RealServerKey key;
   ServiceKey service;
   RealServerSettings settings;
   bool available = true;
   bool overloaded = false;
+  std::int32_t last_weight = 0;                            ///< that was not zero; or that it was added with (DST-13)
   std::uint32_t active = 0, inactive = 0, persistent = 0;  ///< CON-70
-  std::uint32_t references = 0;                            ///< entries and templates bound to it
-  Counters counters;
-  VirtualService* listed_in = nullptr;  ///< the service that lists it; null while in the trash
-  std::uint64_t counted_for = 0;        ///< serial of the service object whose time `counters` cover (DST-04)
+  std::uint32_t references = 0;                            ///< entries, templates and caches that hold it
+  Statistics statistics;
+  VirtualService* listed_in = nullptr;       ///< the service that lists it; null while in the trash
+  std::uint64_t counted_for = 0;             ///< serial of the service object whose time `statistics` cover (DST-04)
+  std::optional<DirectorTime> idle_since{};  ///< in the trash: the check that first found it without references
 };
 
 /// A virtual service and its real servers, most recently added first (DST-05).
@@ -105,11 +102,30 @@ struct VirtualService {
   ServiceSettings settings;
   std::vector<RealServer*> servers;  ///< list order; owned by Director
   std::unique_ptr<Scheduler> scheduler;
-  Counters counters;
+  Statistics statistics;
   std::uint64_t serial = 0;  ///< no two service objects of one director share it, not even of the same key
 
   VirtualService();
   ~VirtualService();
+};
+
+/// Keeps a server from being freed while something that is neither entry nor template remembers it (DST-02).
+class ServerReference {
+ public:
+  explicit ServerReference(RealServer& server) : server_(&server) { ++server.references; }
+  ServerReference(ServerReference&& other) noexcept : server_(std::exchange(other.server_, nullptr)) {}
+  ServerReference& operator=(ServerReference other) noexcept {
+    std::swap(server_, other.server_);
+    return *this;
+  }
+  ~ServerReference() {
+    if (server_ != nullptr) --server_->references;
+  }
+
+  RealServer& operator*() const { return *server_; }
+
+ private:
+  RealServer* server_;
 };
 
 }  // namespace lvspec::director

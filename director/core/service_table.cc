@@ -1,36 +1,55 @@
 #include "director/core/service_table.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
-#include "director/core/conn_table.h"
 #include "director/core/faults.h"
 #include "director/core/persistence.h"
 #include "director/core/scheduler.h"
+#include "director/core/thresholds.h"
 
 namespace lvspec::director {
 namespace {
 
 constexpr std::uint16_t kFirstUnprivilegedPort = 1024;  // net.ipv4.ip_unprivileged_port_start
 
-// Source: Linux ip_vs_ctl.c, ip_vs_add_service(), "unknown pe".
-Outcome check(const ServiceSettings& settings) {
-  if (settings.engine.empty()) return Outcome::kOk;
-  return settings.engine == "sip" ? Outcome::kUnsupported : Outcome::kNoSuchScheduler;
-}
+constexpr Duration kTrashPeriod = std::chrono::seconds(120);
 
-Outcome missing_scheduler(const std::string& name) {
-  return is_kernel_scheduler(name) ? Outcome::kUnsupported : Outcome::kNoSuchScheduler;
+// Source: Linux ip_vs_ctl.c, ip_vs_add_service(), ip_vs_edit_service(): what is tested after the scheduler's name.
+Outcome check(const ServiceSettings& settings, Family family) {
+  if (!settings.engine.empty()) return settings.engine == "sip" ? Outcome::kUnsupported : Outcome::kNoSuchScheduler;
+  if (family == Family::kIpv6 && settings.netmask == AddressMask::prefix(0)) return Outcome::kInvalid;
+  return Outcome::kOk;
 }
 
 // What the kernel tests before it looks whether the server exists (DST-11).
 Outcome check(const VirtualService& service, const RealServerKey& key, const RealServerSettings& settings) {
+  const bool tunnel = settings.method == ForwardMethod::kTunnel;
+  if (key.family != service.key.family && !tunnel) return Outcome::kInvalid;
   if (settings.weight < 0) return Outcome::kOutOfRange;
   if (settings.lower_threshold > settings.upper_threshold) return Outcome::kOutOfRange;
+  if (settings.tunnel.type == TunnelType::kGue && settings.tunnel.port == 0) return Outcome::kInvalid;
   // A server of the other family can only be reached through a tunnel (FWD-05), which the core does not build.
   if (key.family != service.key.family) return Outcome::kUnsupported;
   return Outcome::kOk;
+}
+
+// May a server have this address (DST-11)? What only the machine's own addresses and routes tell (broadcast of a
+// subnet, an own link-local address) the core cannot know.
+// Source: Linux ip_vs_ctl.c, ip_vs_new_dest(); net/ipv4/fib_frontend.c, inet_addr_type(); net/ipv6/addrconf_core.c,
+// __ipv6_addr_type().
+bool is_unicast(Family family, const Address& address) {
+  const auto& bytes = address.bytes;
+  if (family == Family::kIpv4) {
+    const bool multicast = bytes[0] >= 224 && bytes[0] < 240;
+    return !multicast && address.v4_host_order() != 0 && address.v4_host_order() != 0xffffffff;
+  }
+  const bool multicast = bytes[0] == 0xff, link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+  const bool ten_zeros = std::all_of(bytes.begin(), bytes.begin() + 10, [](std::uint8_t byte) { return byte == 0; });
+  const bool mapped = ten_zeros && bytes[10] == 0xff && bytes[11] == 0xff;
+  return !multicast && !link_local && !mapped && address != Address{};
 }
 
 std::size_t position_of(const VirtualService& service, const RealServerKey& key) {
@@ -43,7 +62,7 @@ std::size_t position_of(const VirtualService& service, const RealServerKey& key)
 
 }  // namespace
 
-ServiceTable::ServiceTable() = default;
+ServiceTable::ServiceTable(const Context& context, std::uint64_t seed) : context_(context), seed_(seed) {}
 ServiceTable::~ServiceTable() = default;
 
 std::size_t ServiceTable::KeyHash::operator()(const ServiceKey& key) const {
@@ -97,15 +116,20 @@ VirtualService* ServiceTable::match(const Packet& packet) const {
 
 bool ServiceTable::has_hooks(Family family) const { return of_family_[static_cast<std::size_t>(family)] != 0; }
 
+std::unique_ptr<Scheduler> ServiceTable::new_scheduler(const std::string& name, const VirtualService& service) {
+  return make_scheduler(name, service, {.sysctls = context_.sysctls, .now = context_.now, .seed = seed_++});
+}
+
 Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings) {
   if (find(key) != nullptr) return Outcome::kServiceExists;
-  if (const Outcome outcome = check(settings); outcome != Outcome::kOk) return outcome;
   auto service = std::make_unique<VirtualService>();
   service->key = key;
   service->settings = settings;
-  service->scheduler = make_scheduler(settings.scheduler, *service);
+  service->scheduler = new_scheduler(settings.scheduler, *service);
+  if (service->scheduler == nullptr) return Outcome::kNoSuchScheduler;
+  if (const Outcome outcome = check(settings, key.family); outcome != Outcome::kOk) return outcome;
   service->serial = ++serials_;
-  if (service->scheduler == nullptr) return missing_scheduler(settings.scheduler);
+  service->statistics.resume(context_.estimation.rounds());
   by_key_.emplace(key, service.get());
   ++of_family_[static_cast<std::size_t>(key.family)];
   services_.push_back(std::move(service));
@@ -115,12 +139,13 @@ Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings
 // Everything is replaced (EDT-01), except that an unchanged scheduler keeps its place (EDT-06). A new one is made
 // before anything else changes, so that an unknown name changes nothing (EDT-09).
 Outcome ServiceTable::edit(VirtualService& service, const ServiceSettings& settings) {
-  if (const Outcome outcome = check(settings); outcome != Outcome::kOk) return outcome;
+  std::unique_ptr<Scheduler> scheduler;
   if (settings.scheduler != service.settings.scheduler || fault(Fault::kEditRestartsScheduler)) {
-    std::unique_ptr<Scheduler> scheduler = make_scheduler(settings.scheduler, service);
-    if (scheduler == nullptr) return missing_scheduler(settings.scheduler);
-    service.scheduler = std::move(scheduler);
+    scheduler = new_scheduler(settings.scheduler, service);
+    if (scheduler == nullptr) return Outcome::kNoSuchScheduler;
   }
+  if (const Outcome outcome = check(settings, service.key.family); outcome != Outcome::kOk) return outcome;
+  if (scheduler != nullptr) service.scheduler = std::move(scheduler);
   const ServiceSettings before = std::exchange(service.settings, settings);
   if (fault(Fault::kEditTimeoutIgnored) && before.persistent) service.settings.timeout_s = before.timeout_s;
   if (fault(Fault::kEditPersistenceIgnored)) {
@@ -147,25 +172,35 @@ Outcome ServiceTable::add_server(VirtualService& service, const RealServerKey& k
   const auto in_trash = [&](const auto& server) {
     return !server->available && server->key == key && server->service == service.key;
   };
-  auto found = std::find_if(servers_.begin(), servers_.end(), in_trash);
-  if (found == servers_.end() || fault(Fault::kRevivalLost)) {
-    servers_.push_back(std::make_unique<RealServer>());
-    found = servers_.end() - 1;
-    (*found)->key = key;
-    (*found)->service = service.key;
+  const auto found = std::find_if(servers_.begin(), servers_.end(), in_trash);
+  if (found != servers_.end() && !fault(Fault::kRevivalLost)) {
+    --trashed_;
+    link_server(service, **found, settings);
+    return Outcome::kOk;
   }
-  RealServer& server = **found;
-  if (server.counted_for != service.serial) server.counters = {};  // statistics belong to the object (DST-04)
+  if (!is_unicast(key.family, key.address)) return Outcome::kInvalid;
+  servers_.push_back(std::make_unique<RealServer>());
+  servers_.back()->key = key;
+  servers_.back()->service = service.key;
+  link_server(service, *servers_.back(), settings);
+  return Outcome::kOk;
+}
+
+// Source: Linux ip_vs_ctl.c, __ip_vs_update_dest(), `add`.
+void ServiceTable::link_server(VirtualService& service, RealServer& server, const RealServerSettings& settings) {
+  const std::uint64_t round = context_.estimation.rounds();
+  if (server.counted_for != service.serial) server.statistics.zero(round);  // they belong to the object (DST-04)
   server.counted_for = service.serial;
+  server.statistics.resume(round);
+  edit_thresholds(server, settings);
   server.settings = settings;
+  server.last_weight = settings.weight;
   server.available = true;
   server.listed_in = &service;
-  update_overload(server);
 
   const std::size_t position = fault(Fault::kTailInsertion) ? service.servers.size() : 0;  // head, DST-05
   service.servers.insert(service.servers.begin() + position, &server);
   service.scheduler->server_added(service, position);
-  return Outcome::kOk;
 }
 
 Outcome ServiceTable::edit_server(VirtualService& service, const RealServerKey& key,
@@ -174,8 +209,9 @@ Outcome ServiceTable::edit_server(VirtualService& service, const RealServerKey& 
   const std::size_t position = position_of(service, key);
   if (position == service.servers.size()) return Outcome::kNoSuchServer;
   RealServer& server = *service.servers[position];
+  edit_thresholds(server, settings);
   server.settings = settings;
-  update_overload(server);
+  if (settings.weight != 0) server.last_weight = settings.weight;
   service.scheduler->server_edited(service);
   return Outcome::kOk;
 }
@@ -191,13 +227,37 @@ void ServiceTable::unlink_server(VirtualService& service, std::size_t position) 
   RealServer& server = *service.servers[position];
   service.servers.erase(service.servers.begin() + position);
   service.scheduler->server_removed(service, position);
+  server.statistics.pause(context_.estimation.rounds());
   server.available = false;
   server.listed_in = nullptr;
-  if (server.references == 0) release(server);
+  server.idle_since.reset();
+  if (trashed_++ == 0) next_trash_check_ = context_.now + kTrashPeriod / 2;
 }
 
-void ServiceTable::release(RealServer& server) {
-  std::erase_if(servers_, [&](const auto& owned) { return owned.get() == &server; });
+void ServiceTable::check_trash() {
+  const DirectorTime now = next_trash_check_;
+  for (const auto& service : services_) service->scheduler->expire(now);
+  trashed_ -= std::erase_if(servers_, [&](const auto& server) {
+    if (server->available || server->references != 0 || fault(Fault::kTrashNeverEmptied)) return false;
+    if (server->idle_since) return now >= *server->idle_since + kTrashPeriod;
+    server->idle_since = now;
+    return false;
+  });
+  next_trash_check_ = trashed_ == 0 ? DirectorTime::max() : now + kTrashPeriod / 2;
+}
+
+void ServiceTable::settle_statistics() {
+  const std::uint64_t round = context_.estimation.rounds();
+  for (const auto& service : services_) {
+    service->statistics.settle(round);
+    for (RealServer* server : service->servers) server->statistics.settle(round);
+  }
+}
+
+void ServiceTable::zero(VirtualService& service) {
+  const std::uint64_t round = context_.estimation.rounds();
+  for (RealServer* server : service.servers) server->statistics.zero(round);
+  service.statistics.zero(round);
 }
 
 }  // namespace lvspec::director

@@ -12,11 +12,19 @@
 
 namespace lvspec::director {
 
-/// Virtual services, their real servers, and the trash: servers that were removed while entries or templates are
-/// still bound to them (DST-01..03). Source: Linux net/netfilter/ipvs/ip_vs_ctl.c.
+/// Virtual services, their real servers, and the trash: servers that were removed and may come back (DST-01..03).
+/// Source: Linux net/netfilter/ipvs/ip_vs_ctl.c.
 class ServiceTable {
  public:
-  ServiceTable();
+  /// What the table reads of the director around it, as it is at each moment.
+  struct Context {
+    const Sysctls& sysctls;
+    const EstimationTimer& estimation;
+    const DirectorTime& now;
+  };
+  /// @param context  outlives the table.
+  /// @param seed     from which services draw the seeds of their schedulers.
+  explicit ServiceTable(const Context& context, std::uint64_t seed = 1);
   ~ServiceTable();
 
   VirtualService* find(const ServiceKey& key) const;
@@ -35,9 +43,16 @@ class ServiceTable {
   Outcome edit_server(VirtualService& service, const RealServerKey& key, const RealServerSettings& settings);
   Outcome remove_server(VirtualService& service, const RealServerKey& key);
 
-  /// Frees a server that is not available and to which nothing is bound. The kernel keeps it for two minutes more
-  /// (DST-02); only the statistics of a server that comes back within them could tell.
-  void release(RealServer& server);
+  /// When the trash is looked at next; far away while it is empty.
+  DirectorTime next_trash_check() const { return next_trash_check_; }
+  /// Looks at it, as of that moment: what has been without references for two minutes is freed (DST-02).
+  /// Source: ip_vs_ctl.c, ip_vs_dest_trash_expire().
+  void check_trash();
+
+  /// Brings all statistics to the present round of the estimation timer.
+  void settle_statistics();
+  /// `-Z`, of the service and its servers (CON-77). Source: ip_vs_ctl.c, ip_vs_zero_service().
+  void zero(VirtualService& service);
 
   /// In the order they were added.
   const std::vector<std::unique_ptr<VirtualService>>& all() const { return services_; }
@@ -47,11 +62,19 @@ class ServiceTable {
     std::size_t operator()(const ServiceKey& key) const;
   };
 
+  std::unique_ptr<Scheduler> new_scheduler(const std::string& name, const VirtualService& service);
+  void link_server(VirtualService& service, RealServer& server, const RealServerSettings& settings);
   void unlink_server(VirtualService& service, std::size_t position);
 
+  const Context context_;
+  std::uint64_t seed_;
+
+  // Before the services, whose schedulers may refer to servers to the end.
+  std::vector<std::unique_ptr<RealServer>> servers_;  // listed and in the trash
+  std::size_t trashed_ = 0;
+  DirectorTime next_trash_check_ = DirectorTime::max();
   std::vector<std::unique_ptr<VirtualService>> services_;
   std::unordered_map<ServiceKey, VirtualService*, KeyHash> by_key_;
-  std::vector<std::unique_ptr<RealServer>> servers_;  // listed and in the trash
   std::array<std::size_t, 2> of_family_{};
   std::uint64_t serials_ = 0;
 };

@@ -24,7 +24,7 @@ class WeightedRoundRobin : public Scheduler {
 
   // SCH-22. A search that began in the middle of the list may have to go round twice: it ends where it began, on
   // the lowest pass, once the bar has been put back to the top.
-  RealServer* pick(const VirtualService& service) override {
+  RealServer* pick(const VirtualService& service, const Packet&, DirectorTime) override {
     if (top_ == 0) return nullptr;
     const auto& servers = service.servers;
     const std::size_t start = next_;
@@ -52,7 +52,9 @@ class WeightedRoundRobin : public Scheduler {
   }
 
   void server_added(const VirtualService& service, std::size_t) override { changed(service); }
-  void server_edited(const VirtualService& service) override { changed(service); }
+  void server_edited(const VirtualService& service) override {
+    fault(Fault::kWrrEditUnnoticed) ? measure(service) : changed(service);
+  }
   void server_removed(const VirtualService& service, std::size_t) override { changed(service); }
 
  private:
