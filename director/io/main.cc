@@ -23,7 +23,7 @@ namespace {
 
 struct Options {
   std::string netns;
-  std::string control;
+  std::string control = protocol::kDefaultControl;
   std::string clock = "real";
   std::vector<std::string> addresses;
   std::string fault;
@@ -104,7 +104,9 @@ int run(int argc, char** argv) {
   Options options;
   app.add_option("--netns", options.netns, "network namespace to work in, as a path (default: the caller's)");
   auto* control =
-      app.add_option("--control", options.control, "Unix socket to listen on, or fd:N for an inherited one");
+      app.add_option("--control", options.control,
+                     "Unix socket to listen on: a path, @name in the network namespace, or fd:N for an inherited one")
+          ->capture_default_str();
   app.add_option("--wire", options.forwarder.wire, "interface that clients and real servers are on")
       ->capture_default_str();
   app.add_option("--stack", options.forwarder.stack, "interface that leads to this machine's own stack")
@@ -144,7 +146,6 @@ int run(int argc, char** argv) {
     fmt::print("{}\n", Control(director, clock).answer(0, R"({"verb":"hello"})"));
     return 0;
   }
-  if (control->empty()) throw BadRequest("--control is required: a path to listen on, or fd:N");
   for (const std::string& text : options.addresses) {
     Family family{};
     const Address address = address_of(text, "--address", &family);

@@ -71,8 +71,9 @@ struct Complaint {
   std::string token;    ///< the word that is wrong
   std::string message;  ///< what is wrong with it
   std::string advice;
-  std::string said;  ///< the line that ipvsadm writes to stderr, without its end
-  int status = 2;    ///< with which it exits
+  std::string said;          ///< the line that ipvsadm writes to stderr, without its end
+  int status = 2;            ///< with which it exits
+  bool ends_restore = true;  ///< whether -R stops at such a line; it goes on to the next one if not (ADM-38)
 };
 
 /// How names become numbers where ipvsadm resolves them (ADM-36). An empty function: they do not.

@@ -154,6 +154,7 @@ class LineParser {
     } else if (options_.first_error) {
       complaint = *options_.first_error;
       complaint.said = said;
+      complaint.ends_restore = true;
     } else if (!options_.others.empty()) {
       complaint.token = options_.others.front();
     }

@@ -86,7 +86,7 @@ class Splitter {
 
   /// In popt's words: the whole word as it was typed, and what is wrong with it.
   void complain(const std::string& dashed, const std::string& message, const std::string& advice) {
-    options_.first_error = Complaint{dashed, message, advice, fmt::format("{}: {}", typed_, message), 255};
+    options_.first_error = Complaint{dashed, message, advice, fmt::format("{}: {}", typed_, message), 255, false};
   }
 
   std::vector<std::string> words_;
