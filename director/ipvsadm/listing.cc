@@ -1,5 +1,6 @@
 #include "director/ipvsadm/listing.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -194,15 +195,15 @@ std::string add_server(const ServiceRow& service, const ServerRow& server, const
 /// As the program compares: the difference in 32 bits, with its sign.
 int signed_difference(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b); }
 
-std::uint32_t first_word(const IpAddress& address) {
-  std::uint32_t word = 0;
-  for (int i = 0; i < 4; ++i) word = word << 8 | address.bytes()[i];
-  return word;
-}
-
-/// `a`'s family decides; a server of the other family takes part with the bytes that it has.
+/// Word by word, each by its signed difference; of an IPv4 address the other words are zero.
 int compare(const IpAddress& a, const IpAddress& b) {
-  return a.is_v6() ? std::memcmp(a.bytes(), b.bytes(), 16) : signed_difference(first_word(a), first_word(b));
+  for (std::size_t at = 0; at < 16; at += 4) {
+    std::uint32_t of_a = 0, of_b = 0;
+    std::memcpy(&of_a, a.bytes() + at, 4);
+    std::memcpy(&of_b, b.bytes() + at, 4);
+    if (of_a != of_b) return signed_difference(ntohl(of_a), ntohl(of_b));
+  }
+  return 0;
 }
 
 int compare(const ServiceRow& a, const ServiceRow& b) {

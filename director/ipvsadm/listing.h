@@ -24,8 +24,8 @@ struct Snapshot {
 Result<Snapshot> snapshot_of(const nlohmann::json& dump);
 
 /// Sorts as ipvsadm does (ADM-04): services by mark, family, protocol, address, port, and each one's servers by
-/// address and port; marks and IPv4 addresses by their signed difference, so that marks from 2^31 on come first.
-/// Source: libipvs.c, ipvs_cmp_services(), ipvs_cmp_dests().
+/// address and port; marks and the 32-bit words of addresses by their signed difference, so that 203.0.113.1 and a
+/// mark from 2^31 on come before 10.0.0.1 and the mark 1. Source: libipvs.c, ipvs_cmp_services(), ipvs_cmp_dests().
 void sort_services(std::vector<director::protocol::ServiceRow>* services);
 
 /// -L, as far as it lists services (ADM-01 to ADM-07, ADM-11, ADM-12), of `services` in their order.
