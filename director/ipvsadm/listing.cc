@@ -90,9 +90,11 @@ std::string mask_of(const ServiceRow& service) {
 }
 
 std::string flags_of(const ServiceRow& service) {
+  // Of a scheduler that has names for its flags the third, which has none, is not shown.
+  const bool named = service.settings.scheduler == "sh" || service.settings.scheduler == "mh";
   std::string text;
   for (const std::string& name : scheduler_flag_names(service.settings.flags, service.settings.scheduler))
-    text += (text.empty() ? "" : ",") + name;
+    if (!named || name != "flag-3") text += (text.empty() ? "" : ",") + name;
   return text;
 }
 

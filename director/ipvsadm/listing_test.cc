@@ -58,7 +58,7 @@ TEST(Listing, HasIpvsadmsColumns) {
 
 TEST(Listing, HasTheFlagsOfAService) {
   protocol::ServiceRow service = tcp_row("2001:db8:51::10", 443, "sh");
-  service.settings.flags = {1, 2};
+  service.settings.flags = {1, 2, 3};
   service.settings.persistent = true;
   service.settings.timeout_s = 5;
   service.settings.netmask = "64";
