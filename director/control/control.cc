@@ -133,6 +133,7 @@ const std::map<std::string, Handler>& handlers() {
          director.expire(clock.now());
          json reply = ok();
          reply["tables"] = tables_of(director, clock.now());
+         reply["info"] = protocol::Info();
          reply["sysctls"] = words_of(director.sysctls());
          const Timeouts timeouts = director.timeouts();
          reply["timeouts"] = protocol::Timeouts{timeouts.tcp_s, timeouts.tcp_fin_s, timeouts.udp_s};

@@ -127,6 +127,14 @@ struct Daemon {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Daemon, role, interface, sync_id, max_length, group, port, ttl)
 
+/// What `ipvsadm -L` says of the director itself: the version of IPVS that it is, and its connection table's size.
+/// "dump" has it as "info".
+struct Info {
+  std::string version = "1.2.1";
+  std::uint32_t connection_table_size = 4096;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Info, version, connection_table_size)
+
 struct Tables {
   std::int64_t now_ns = 0;
   std::vector<ServiceRow> services;
@@ -134,6 +142,10 @@ struct Tables {
   Counters totals;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, now_ns, services, entries, totals)
+
+/// Where a director listens if nobody says otherwise. An abstract socket belongs to the network namespace that it was
+/// bound in, as the kernel's IPVS tables do: in each namespace, the director there answers.
+inline constexpr char kDefaultControl[] = "@lvspec-director";
 
 /// A frame of this EtherType (IEEE 802 local experimental) on the wire is a fence: eight bytes of token follow. Since
 /// frames keep their order, a fence seen means that everything sent before it has been handled ("await_fence").

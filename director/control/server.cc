@@ -14,6 +14,15 @@ namespace {
   throw std::system_error(errno, std::generic_category(), attempt);
 }
 
+bool is_abstract(const std::string& where) { return where.starts_with("@"); }
+
+/// Whoever may be root here, or is us. An abstract socket has no mode that would keep the others out (ADM-59).
+bool is_trusted(int fd) {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
 int listen_on(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -22,9 +31,14 @@ int listen_on(const std::string& path) {
     fail("--control " + path);
   }
   path.copy(address.sun_path, path.size());
+  socklen_t length = sizeof address;
+  if (is_abstract(path)) {
+    address.sun_path[0] = 0;
+    length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  }
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket(AF_UNIX)");
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(fd, 8) != 0) {
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 || listen(fd, 8) != 0) {
     const int error = errno;
     close(fd);
     errno = error;
@@ -42,7 +56,7 @@ ControlServer::ControlServer(Control& control, const std::string& where) : contr
     connections_.emplace(fd, std::string());
   } else {
     listener_ = listen_on(where);
-    path_ = where;
+    if (!is_abstract(where)) path_ = where;
   }
 }
 
@@ -61,8 +75,14 @@ std::vector<pollfd> ControlServer::interests() const {
 
 void ControlServer::serve(int fd) {
   if (fd == listener_) {
-    if (const int accepted = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC); accepted >= 0)
+    const int accepted = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (accepted < 0) return;
+    if (is_trusted(accepted)) {
       connections_.emplace(accepted, std::string());
+    } else {
+      reply(accepted, R"json({"ok":false,"code":"permission","error":"Permission denied (you must be root)"})json");
+      close(accepted);
+    }
     return;
   }
   const auto found = connections_.find(fd);

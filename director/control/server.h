@@ -13,8 +13,9 @@ namespace lvspec::director {
 /// The control socket: Unix stream connections that carry lines to Control and its replies back.
 class ControlServer {
  public:
-  /// @param where  "fd:N" for a connected socket that was inherited, else a path to listen on. A path must not exist;
-  ///               it is removed at the end.
+  /// @param where  "fd:N" for a connected socket that was inherited, else a path to listen on, or "@name" for an
+  /// abstract
+  ///               socket of the network namespace. A path must not exist; it is removed at the end.
   /// @throws std::system_error
   ControlServer(Control& control, const std::string& where);
   ~ControlServer();

@@ -23,7 +23,7 @@ namespace {
 
 struct Options {
   std::string netns;
-  std::string control;
+  std::string control = protocol::kDefaultControl;
   std::string clock = "real";
   std::vector<std::string> addresses;
   std::string fault;
@@ -68,6 +68,8 @@ void serve(Director& director, Clock& clock, const Options& options) {
   Control control(director, clock);
   control.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   ControlServer server(control, options.control);
+  // After the socket: an abstract one belongs to the namespace of whoever started us, where its users are.
+  if (!options.netns.empty()) enter_namespace(options.netns);
   Forwarder forwarder(director, clock, options.forwarder);
   forwarder.on_fence = [&](std::uint64_t token) { server.fence(token); };
 
@@ -99,12 +101,24 @@ void print_faults() {
 int run(int argc, char** argv) {
   CLI::App app{"A director that balances like Linux IPVS, in user space.", "lvspec-director"};
   app.footer(
-      "Example: lvspec-director --wire eth0 --stack stack0 --address 203.0.113.1 --control /run/director.sock\n"
-      "The control socket takes one JSON object a line: {\"verb\":\"hello\"}, {\"verb\":\"dump\"}, ...");
+      "The machine's own stack sits behind the director, so its addresses must not be on the wire's namespace. To "
+      "put\n"
+      "a director before a namespace LVS with an ordinary eth0 (then addresses and routes are set on eth0 as ever):\n"
+      "  ip netns add wire; ip -n LVS link set eth0 netns wire; ip -n wire link set eth0 up\n"
+      "  ip -n wire link add stack0 type veth peer name eth0 address MAC-OF-THE-WIRE netns LVS\n"
+      "  ip -n wire link set stack0 up; ip -n LVS link set eth0 up\n"
+      "  ip netns exec LVS lvspec-director --netns /run/netns/wire --address 203.0.113.1 &\n"
+      "  ip netns exec LVS lvspec-ipvsadm -L -n\n"
+      "fixtures/scripts/lvs.sh does all of it. The control socket takes one JSON object a line: "
+      "{\"verb\":\"hello\"}, {\"verb\":\"dump\"}, ...");
   Options options;
-  app.add_option("--netns", options.netns, "network namespace to work in, as a path (default: the caller's)");
+  app.add_option(
+      "--netns", options.netns,
+      "network namespace of wire and stack, as a path (default: the caller's, which keeps the control socket)");
   auto* control =
-      app.add_option("--control", options.control, "Unix socket to listen on, or fd:N for an inherited one");
+      app.add_option("--control", options.control,
+                     "Unix socket to listen on: a path, @name in the network namespace, or fd:N for an inherited one")
+          ->capture_default_str();
   app.add_option("--wire", options.forwarder.wire, "interface that clients and real servers are on")
       ->capture_default_str();
   app.add_option("--stack", options.forwarder.stack, "interface that leads to this machine's own stack")
@@ -144,7 +158,6 @@ int run(int argc, char** argv) {
     fmt::print("{}\n", Control(director, clock).answer(0, R"({"verb":"hello"})"));
     return 0;
   }
-  if (control->empty()) throw BadRequest("--control is required: a path to listen on, or fd:N");
   for (const std::string& text : options.addresses) {
     Family family{};
     const Address address = address_of(text, "--address", &family);
@@ -159,7 +172,6 @@ int run(int argc, char** argv) {
     set_fault(found->fault);
   }
 #endif
-  if (!options.netns.empty()) enter_namespace(options.netns);
   Director director;
   director.set_timer_wheel(options.timers_hz);
   Clock clock(options.clock == "manual");

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "director/control/protocol.h"
+#include "harness/protocol_words/say.h"
 
 namespace lvspec {
 namespace {
@@ -28,59 +29,6 @@ Enum enum_of(const std::array<const char*, 3>& words, const std::string& word) {
   return static_cast<Enum>(std::find(words.begin(), words.end(), word) - words.begin());
 }
 
-std::string word_of(Protocol p) {
-  switch (p) {
-    case Protocol::kTcp:
-      return "tcp";
-    case Protocol::kUdp:
-      return "udp";
-    case Protocol::kSctp:
-      break;
-  }
-  return "sctp";
-}
-
-std::string family_word(int family) { return family == AF_INET6 ? "ipv6" : "ipv4"; }
-
-protocol::ServiceId say(const ServiceId& id) {
-  protocol::ServiceId said;
-  said.family = family_word(id.family);
-  said.fwmark = id.fwmark;
-  if (id.is_mark()) return said;
-  said.protocol = word_of(id.protocol);
-  said.address = id.address.str();
-  said.port = id.port;
-  return said;
-}
-
-protocol::ServiceSettings say_settings(const VirtualService& service) {
-  const std::string mask =
-      service.id.family == AF_INET6 ? std::to_string(service.prefix_length) : service.netmask.str();
-  return {service.scheduler,
-          service.persistent_s.has_value(),
-          service.persistent_s.value_or(0),
-          mask,
-          service.one_packet,
-          scheduler_flags(service.sched_flags),
-          service.pe};
-}
-
-protocol::ServerId say_id(const RealServer& server) { return {server.address.str(), server.port}; }
-
-protocol::ServerSettings say_settings(const RealServer& server) {
-  protocol::ServerSettings said;
-  said.method = server.method == ForwardMethod::kDirectRoute  ? "route"
-                : server.method == ForwardMethod::kMasquerade ? "masq"
-                                                              : "tunnel";
-  said.weight = server.weight;
-  said.upper_threshold = server.upper;
-  said.lower_threshold = server.lower;
-  said.tunnel = kTunnels.at(static_cast<std::size_t>(server.tunnel.type));
-  said.tunnel_port = server.tunnel.port;
-  said.tunnel_checksum = kTunnelChecksums.at(static_cast<std::size_t>(server.tunnel.checksum));
-  return said;
-}
-
 /// An iptables interface pattern, "eth0" or "eth+", against the only interface that the director hears.
 bool is_wire(const std::string& pattern) {
   const std::string wire = "eth0";
@@ -97,7 +45,7 @@ void say_rule(const MarkRule& rule, std::vector<protocol::Mark>* said) {
     for (const PortRange& destination : rule.destination_ports.empty() ? any : rule.destination_ports) {
       protocol::Mark mark;
       mark.family = family_word(rule.family);
-      mark.protocol = rule.protocol ? word_of(*rule.protocol) : "";
+      mark.protocol = rule.protocol ? protocol_word(*rule.protocol) : "";
       mark.source = rule.source ? rule.source->str() : "";
       mark.destination = rule.destination ? rule.destination->str() : "";
       mark.source_port_low = source.first;

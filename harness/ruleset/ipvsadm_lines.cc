@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <limits>
 
+#include "harness/ruleset/ipvsadm_command.h"
 #include "harness/ruleset/ipvsadm_options.h"
 #include "harness/ruleset/ipvsadm_split.h"
 #include "harness/ruleset/read.h"
@@ -22,6 +24,7 @@ using ruleset::Opt;
 using ruleset::OptionGroup;
 using ruleset::SplitLine;
 
+constexpr std::int64_t kLongestSyncMessage = 65535 - 20 - 8;  // what UDP over IPv4 carries
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 constexpr char kEndpointAdvice[] =
     "write ADDRESS:PORT in numbers, IPv6 as [ADDRESS]:PORT; names are not resolved, so that a ruleset means the same "
@@ -33,7 +36,8 @@ struct WrittenEndpoint {
   std::optional<std::uint16_t> port;
 };
 
-std::optional<WrittenEndpoint> read_endpoint(const std::string& text) {
+/// @param protocol  whose service names a port may have
+std::optional<WrittenEndpoint> read_endpoint(const std::string& text, Protocol protocol, const NameLookup& names) {
   if (text.find_first_not_of("0123456789") == std::string::npos) return std::nullopt;  // `-t 80` is no address
   WrittenEndpoint endpoint;
   std::optional<std::string> port;
@@ -52,21 +56,24 @@ std::optional<WrittenEndpoint> read_endpoint(const std::string& text) {
   if (const auto address = v6(host)) {
     endpoint.address = *address;
   } else {
-    // Brackets around an IPv4 address are taken too, odd as that is.
-    if (const auto colon = host.rfind(':'); !port && colon != std::string::npos) {
+    // Brackets around an IPv4 address are taken too, but the port behind them is lost, odd as that is.
+    port.reset();
+    if (const auto colon = host.rfind(':'); colon != std::string::npos) {
       port = host.substr(colon + 1);
       host = host.substr(0, colon);
     }
-    const auto classic = ruleset::classic_v4(host);
-    if (!classic) return std::nullopt;
-    endpoint.address = *classic;
+    auto address_v4 = ruleset::classic_v4(host);
+    if (!address_v4 && names.host) address_v4 = names.host(host);
+    if (!address_v4) return std::nullopt;
+    endpoint.address = *address_v4;
   }
-  if (port) {
-    const auto number = ruleset::decimal(*port, 0, 65535);
-    if (!number) return std::nullopt;
+  if (!port) return endpoint;
+  if (const auto number = ruleset::decimal(*port, 0, 65535)) {
     endpoint.port = static_cast<std::uint16_t>(*number);
+  } else if (names.port) {
+    endpoint.port = names.port(*port, protocol);
   }
-  return endpoint;
+  return endpoint.port ? std::optional(endpoint) : std::nullopt;
 }
 
 /// A flag of -b: the bit it sets, and the scheduler whose it is (ADM-37).
@@ -103,39 +110,70 @@ constexpr std::array kTunnelTypes{TunnelRules{"ipip", false, 0}, TunnelRules{"gu
 /// shows the one that ipvsadm would show.
 class LineParser {
  public:
-  LineParser(SplitLine options, const LineOrigin& origin) : options_(std::move(options)), origin_(origin) {}
+  LineParser(SplitLine options, const NameLookup& names, const std::string& program)
+      : options_(std::move(options)), names_(names), program_(program) {}
 
-  Result<Command> parse() {
-    if (options_.given.empty() || !is_command(options_.given.front().spec->opt)) return no_command();
-    const Given& first = options_.given.front();
-    command_ = ruleset::find_command(first.spec->opt);
-    if (command_ == nullptr)
-      return line_error(origin_, first.word, "this command changes no service",
-                        "a ruleset is made of -A -E -D -a -e -d and -C; leave the line out");
-    for (std::size_t i = 1; i < options_.given.size(); ++i) LVSPEC_TRY(read(options_.given[i]));
-    if (options_.first_error) return *options_.first_error;
-    if (!options_.others.empty()) return unexpected(options_.others.front());
-    LVSPEC_TRY(check_groups());
-    return finish();
+  std::variant<IpvsadmCommand, Complaint> parse() {
+    if (Result<IpvsadmCommand> command = read_line(); command.ok()) return *std::move(command);
+    return std::move(complaint_);
   }
 
  private:
   using Reader = Status (LineParser::*)(const Given&);
 
-  Error fail(const std::string& token, const std::string& message, const std::string& advice) const {
-    return line_error(origin_, token, message, advice);
+  Result<IpvsadmCommand> read_line() {
+    if (options_.given.empty() || !is_command(options_.given.front().spec->opt)) return no_command();
+    LVSPEC_TRY(read_command(options_.given.front()));
+    if (command_ == nullptr) return finish();  // -h and -v look no further
+    for (std::size_t i = 1; i < options_.given.size(); ++i) LVSPEC_TRY(read(options_.given[i]));
+    if (options_.first_error) return stop(*options_.first_error);
+    if (command_->opt == Opt::kSetTimeouts) LVSPEC_TRY(read_timeouts());
+    if (!options_.others.empty()) return unexpected(options_.others.front());
+    LVSPEC_TRY(check_groups());
+    return finish();
   }
 
-  Error no_command() const {
-    const std::string advice =
-        "the first option has to be the command: -A -E -D for services, -a -e -d for their servers, -C for all";
-    const char* message = "Try `ipvsadm -h' or 'ipvsadm --help' for more information";
-    if (!options_.given.empty()) return fail(options_.given.front().word, message, advice);
-    if (options_.first_error) return *options_.first_error;
-    return fail(options_.others.empty() ? "ipvsadm" : options_.others.front(), message, advice);
+  /// Ends the reading: the complaint waits for parse(), the error only finds the way out.
+  Error stop(Complaint complaint) {
+    complaint_ = std::move(complaint);
+    return usage_error(complaint_.message);
   }
 
-  Error unexpected(const std::string& word) const {
+  Error fail(const std::string& token, const std::string& message, const std::string& advice) {
+    return stop({token, message, advice, message});
+  }
+
+  Error no_command() {
+    const std::string said = fmt::format("Try `{} -h' or '{} --help' for more information.", program_, program_);
+    Complaint complaint{"ipvsadm", said.substr(0, said.size() - 1),
+                        "the first option has to be the command: -A -E -D for services, -a -e -d for their servers, "
+                        "-C for all",
+                        said, 255};
+    if (!options_.given.empty()) {
+      complaint.token = options_.given.front().word;
+    } else if (options_.first_error) {
+      complaint = *options_.first_error;
+      complaint.said = said;
+      complaint.ends_restore = true;
+    } else if (!options_.others.empty()) {
+      complaint.token = options_.others.front();
+    }
+    return stop(std::move(complaint));
+  }
+
+  Status read_command(const Given& given) {
+    command_word_ = given.spec->opt;
+    command_ = ruleset::find_command(command_word_);
+    if (given.spec->value == ruleset::Value::kNone) return {};
+    const bool start = command_word_ == Opt::kStartDaemon;
+    if (*given.value != "master" && *given.value != "backup")
+      return fail(*given.value, start ? "illegal start-daemon parameter specified" : "illegal start_daemon specified",
+                  "a daemon is master or backup");
+    daemon_.role = *given.value == "master" ? DaemonRole::kMaster : DaemonRole::kBackup;
+    return {};
+  }
+
+  Error unexpected(const std::string& word) {
     return fail(word, "unexpected argument " + word,
                 ruleset::begins_with_typographic_dash(word) ? "its dash is a typographic one; write -"
                                                             : "every value stands behind its option; take it out");
@@ -143,7 +181,7 @@ class LineParser {
 
   Status read(const Given& given) {
     if (is_command(given.spec->opt))
-      return fail(given.word, fmt::format("invalid option `{}'", given.word), "one command a line; take it out");
+      return fail(given.word, fmt::format("invalid option `{}'", given.typed), "one command a line; take it out");
     if (given.spec->group != OptionGroup::kUncounted) {
       const GroupMask group = bit(given.spec->group);
       if ((seen_ & group) != 0)
@@ -162,18 +200,35 @@ class LineParser {
       Reader reader;
     };
     static constexpr std::array kReaders{
-        Row{Opt::kTcp, &LineParser::read_service},         Row{Opt::kUdp, &LineParser::read_service},
-        Row{Opt::kSctp, &LineParser::read_service},        Row{Opt::kFwmark, &LineParser::read_fwmark},
-        Row{Opt::kIpv6, &LineParser::read_ipv6},           Row{Opt::kScheduler, &LineParser::read_scheduler},
-        Row{Opt::kPersistent, &LineParser::read_timeout},  Row{Opt::kNetmask, &LineParser::read_mask},
-        Row{Opt::kOnePacket, &LineParser::read_ops},       Row{Opt::kEngine, &LineParser::read_engine},
-        Row{Opt::kSchedFlags, &LineParser::read_flags},    Row{Opt::kRealServer, &LineParser::read_real_server},
-        Row{Opt::kGatewaying, &LineParser::read_method},   Row{Opt::kIpip, &LineParser::read_method},
-        Row{Opt::kMasquerading, &LineParser::read_method}, Row{Opt::kWeight, &LineParser::read_weight},
-        Row{Opt::kUpper, &LineParser::read_upper},         Row{Opt::kLower, &LineParser::read_lower},
-        Row{Opt::kTunType, &LineParser::read_tun_type},    Row{Opt::kTunPort, &LineParser::read_tun_port},
-        Row{Opt::kTunNoCsum, &LineParser::read_tun_csum},  Row{Opt::kTunCsum, &LineParser::read_tun_csum},
+        Row{Opt::kTcp, &LineParser::read_service},
+        Row{Opt::kUdp, &LineParser::read_service},
+        Row{Opt::kSctp, &LineParser::read_service},
+        Row{Opt::kFwmark, &LineParser::read_fwmark},
+        Row{Opt::kIpv6, &LineParser::read_ipv6},
+        Row{Opt::kScheduler, &LineParser::read_scheduler},
+        Row{Opt::kPersistent, &LineParser::read_timeout},
+        Row{Opt::kNetmask, &LineParser::read_mask},
+        Row{Opt::kOnePacket, &LineParser::read_ops},
+        Row{Opt::kEngine, &LineParser::read_engine},
+        Row{Opt::kSchedFlags, &LineParser::read_flags},
+        Row{Opt::kRealServer, &LineParser::read_real_server},
+        Row{Opt::kGatewaying, &LineParser::read_method},
+        Row{Opt::kIpip, &LineParser::read_method},
+        Row{Opt::kMasquerading, &LineParser::read_method},
+        Row{Opt::kWeight, &LineParser::read_weight},
+        Row{Opt::kUpper, &LineParser::read_upper},
+        Row{Opt::kLower, &LineParser::read_lower},
+        Row{Opt::kTunType, &LineParser::read_tun_type},
+        Row{Opt::kTunPort, &LineParser::read_tun_port},
+        Row{Opt::kTunNoCsum, &LineParser::read_tun_csum},
+        Row{Opt::kTunCsum, &LineParser::read_tun_csum},
         Row{Opt::kTunRemCsum, &LineParser::read_tun_csum},
+        Row{Opt::kMcastInterface, &LineParser::read_interface},
+        Row{Opt::kSyncId, &LineParser::read_sync_id},
+        Row{Opt::kMcastGroup, &LineParser::read_group},
+        Row{Opt::kMcastPort, &LineParser::read_mcast_port},
+        Row{Opt::kMcastTtl, &LineParser::read_ttl},
+        Row{Opt::kSyncMaxLen, &LineParser::read_max_length},
     };
     for (const Row& row : kReaders)
       if (row.opt == opt) return row.reader;
@@ -181,11 +236,11 @@ class LineParser {
   }
 
   Status read_service(const Given& given) {
-    const auto endpoint = read_endpoint(*given.value);
-    if (!endpoint) return fail(*given.value, "illegal virtual server address[:port] specified", kEndpointAdvice);
     const Protocol protocol = given.spec->opt == Opt::kTcp   ? Protocol::kTcp
                               : given.spec->opt == Opt::kUdp ? Protocol::kUdp
                                                              : Protocol::kSctp;
+    const auto endpoint = read_endpoint(*given.value, protocol, names_);
+    if (!endpoint) return fail(*given.value, "illegal virtual server address[:port] specified", kEndpointAdvice);
     service_.id = ServiceId::of(protocol, endpoint->address, endpoint->port.value_or(0));
     service_word_ = *given.value;
     if (service_.id.family == AF_INET6) reset_masks();  // a -M before an IPv6 address is lost (ADM-35)
@@ -208,8 +263,11 @@ class LineParser {
   }
 
   Status read_ipv6(const Given& given) {
-    if (!service_.id.is_mark())
-      return fail(given.word, "-6 used before -f", "write -f MARK -6; an IPv6 address needs no -6");
+    if (!service_.id.is_mark()) {
+      Complaint complaint{given.word, "-6 used before -f", "write -f MARK -6; an IPv6 address needs no -6", ""};
+      complaint.said = complaint.message + "\n";  // with an empty line of its own
+      return stop(std::move(complaint));
+    }
     service_.id.family = AF_INET6;
     reset_masks();
     return {};
@@ -233,10 +291,10 @@ class LineParser {
 
   Status read_mask(const Given& given) {
     if (service_.id.family == AF_INET6) {
-      const auto length = ruleset::decimal(*given.value, 1, 128);
-      if (!length)
+      const long length = std::strtol(given.value->c_str(), nullptr, 10);  // what follows the number is ignored
+      if (length < 1 || length > 128)
         return fail(*given.value, "illegal ipv6 netmask specified", "an IPv6 mask is a prefix length, 1 to 128");
-      service_.prefix_length = static_cast<int>(*length);
+      service_.prefix_length = static_cast<int>(length);
       return {};
     }
     const auto mask = ruleset::classic_v4(*given.value);
@@ -263,7 +321,9 @@ class LineParser {
   }
 
   Status read_real_server(const Given& given) {
-    const auto endpoint = read_endpoint(*given.value);
+    NameLookup names = names_;
+    if (!has(OptionGroup::kService)) names.port = nullptr;  // of no protocol yet
+    const auto endpoint = read_endpoint(*given.value, service_.id.protocol, names);
     if (!endpoint) return fail(*given.value, "illegal real server address[:port] specified", kEndpointAdvice);
     server_.address = endpoint->address;
     // The service's port as it is known here: a -r before the -t gets port 0, with -m for good.
@@ -279,11 +339,12 @@ class LineParser {
     return {};
   }
 
-  Result<std::int64_t> read_count(const Given& given, const char* what) const {
-    const auto count = ruleset::decimal(*given.value, 0, kIntMax);
+  Result<std::int64_t> read_count(const Given& given, const char* what, std::int64_t min = 0,
+                                  std::int64_t max = kIntMax) {
+    const auto count = ruleset::decimal(*given.value, min, max);
     if (!count)
       return fail(*given.value, fmt::format("illegal {} specified", what),
-                  fmt::format("{} takes a whole number from 0 to {}", given.word, kIntMax));
+                  fmt::format("{} takes a whole number from {} to {}", given.word, min, max));
     return *count;
   }
 
@@ -328,13 +389,71 @@ class LineParser {
     return {};
   }
 
+  Status read_interface(const Given& given) {
+    daemon_.interface = *given.value;
+    return {};
+  }
+
+  Status read_sync_id(const Given& given) {
+    LVSPEC_ASSIGN(const std::int64_t id, read_count(given, "syncid", 0, 255));
+    daemon_.sync_id = static_cast<std::uint32_t>(id);
+    return {};
+  }
+
+  Status read_group(const Given& given) {
+    const bool v6 = given.value->find(':') != std::string::npos;
+    const Result<IpAddress> group = IpAddress::parse(*given.value);
+    const bool multicast =
+        group.ok() && group->is_v6() == v6 && (v6 ? group->bytes()[0] == 0xff : (group->bytes()[0] & 0xf0) == 0xe0);
+    if (!multicast)
+      return fail(*given.value, fmt::format("invalid IPv{} mcast-group `{}'", v6 ? 6 : 4, *given.value),
+                  "a group is a multicast address, 224.0.0.81 or ff02::81");
+    daemon_.group = *group;
+    return {};
+  }
+
+  Status read_mcast_port(const Given& given) {
+    LVSPEC_ASSIGN(const std::int64_t port, read_count(given, "mcast-port", 1, 65535));
+    daemon_.port = static_cast<std::uint16_t>(port);
+    return {};
+  }
+
+  Status read_ttl(const Given& given) {
+    LVSPEC_ASSIGN(const std::int64_t ttl, read_count(given, "mcast-ttl", 1, 255));
+    daemon_.ttl = static_cast<std::uint8_t>(ttl);
+    return {};
+  }
+
+  Status read_max_length(const Given& given) {
+    LVSPEC_ASSIGN(const std::int64_t length, read_count(given, "sync-maxlen", 1, kLongestSyncMessage));
+    daemon_.max_length = static_cast<std::uint16_t>(length);
+    return {};
+  }
+
+  /// The three words of --set, which belong to no option.
+  Status read_timeouts() {
+    std::vector<std::string>& words = options_.others;
+    if (words.size() < 3)
+      return fail("--set", "--set option requires 3 timeout values", "write --set TCP TCPFIN UDP, in seconds");
+    for (std::uint32_t* timeout : {&timeouts_.tcp, &timeouts_.tcp_fin, &timeouts_.udp}) {
+      const auto seconds = ruleset::decimal(words.front(), 0, kLongestPersistence.count());
+      if (!seconds)
+        return fail(words.front(), fmt::format("invalid timeout value `{}' specified", words.front()),
+                    fmt::format("--set takes seconds, 0 to {}; 0 keeps the value", kLongestPersistence.count()));
+      *timeout = static_cast<std::uint32_t>(*seconds);
+      words.erase(words.begin());
+    }
+    return {};
+  }
+
   void reset_masks() {
     service_.netmask = VirtualService().netmask;
     service_.prefix_length = VirtualService().prefix_length;
   }
 
   /// ADM-31: what the command needs, what it forbids.
-  Status check_groups() const {
+  Status check_groups() {
+    std::optional<OptionGroup> chosen;  // of those that exclude each other
     const std::string typed = options_.given.front().word;
     for (std::size_t i = 0; i < ruleset::kOptionGroups; ++i) {
       const auto group = static_cast<OptionGroup>(i);
@@ -348,31 +467,81 @@ class LineParser {
         return fail(words_.at(i),
                     fmt::format("Illegal '{}' option with the '{}' command", group_name(group), command_->name),
                     "take it out");
+      if (!given || (command_->exclusive & bit(group)) == 0) continue;
+      if (chosen)
+        return fail(words_.at(i),
+                    fmt::format("The option '{}' conflicts with the '{}' option in the '{}' command",
+                                group_name(group), group_name(*chosen), command_->name),
+                    "keep one of them");
+      chosen = group;
     }
     return {};
   }
 
-  Result<Command> finish() {
-    switch (command_->opt) {
+  bool has(OptionGroup group) const { return (seen_ & bit(group)) != 0; }
+
+  Result<IpvsadmCommand> finish() {
+    const std::optional<ServiceId> service = has(OptionGroup::kService) ? std::optional(service_.id) : std::nullopt;
+    switch (command_word_) {
       case Opt::kAddService:
         LVSPEC_TRY(check_service());
-        return Command(AddService{service_});
+        return IpvsadmCommand(Command(AddService{service_}));
       case Opt::kEditService:
         LVSPEC_TRY(check_service());
-        return Command(EditService{service_});
+        return IpvsadmCommand(Command(EditService{service_}));
       case Opt::kDeleteService:
-        return Command(DeleteService{service_.id});
+        return IpvsadmCommand(Command(DeleteService{service_.id}));
       case Opt::kAddServer:
         LVSPEC_TRY(check_server());
-        return Command(AddServer{service_.id, server_});
+        return IpvsadmCommand(Command(AddServer{service_.id, server_}));
       case Opt::kEditServer:
         LVSPEC_TRY(check_server());
-        return Command(EditServer{service_.id, server_});
+        return IpvsadmCommand(Command(EditServer{service_.id, server_}));
       case Opt::kDeleteServer:
-        return Command(DeleteServer{service_.id, server_.address, server_.port});
+        return IpvsadmCommand(Command(DeleteServer{service_.id, server_.address, server_.port}));
+      case Opt::kList:
+        return list(service);
+      case Opt::kZero:
+        return IpvsadmCommand(ZeroCounters{service});
+      case Opt::kSave:
+        return IpvsadmCommand(SaveServices{has(OptionGroup::kNumeric)});
+      case Opt::kRestore:
+        return IpvsadmCommand(RestoreServices{});
+      case Opt::kSetTimeouts:
+        return IpvsadmCommand(timeouts_);
+      case Opt::kStartDaemon:
+        return IpvsadmCommand(daemon_);
+      case Opt::kStopDaemon:
+        return IpvsadmCommand(StopDaemon{daemon_.role});
+      case Opt::kHelp:
+        return IpvsadmCommand(ShowHelp{});
+      case Opt::kVersion:
+        return IpvsadmCommand(ShowVersion{});
       default:
-        return Command(ClearServices{});
+        return IpvsadmCommand(Command(ClearServices{}));
     }
+  }
+
+  Result<IpvsadmCommand> list(const std::optional<ServiceId>& service) {
+    ListTables list;
+    list.service = service;
+    list.connections = has(OptionGroup::kConnection);
+    list.timeouts = has(OptionGroup::kTimeout);
+    list.daemons = has(OptionGroup::kDaemon);
+    list.numeric = has(OptionGroup::kNumeric);
+    list.exact = has(OptionGroup::kExact);
+    list.sorted = !has(OptionGroup::kNoSort);
+    list.tunnels = has(OptionGroup::kTunInfo);
+    list.stats = has(OptionGroup::kStats);
+    list.rates = has(OptionGroup::kRate);
+    list.thresholds = has(OptionGroup::kThresholds);
+    list.persistent_connections = has(OptionGroup::kPersistentConn);
+    // ADM-71. --persistent-conn goes with -c, where it shows the engines' data.
+    const bool no_services = list.connections || list.timeouts || list.daemons;
+    if ((no_services && (list.stats || list.rates || list.thresholds)) ||
+        ((list.timeouts || list.daemons) && list.persistent_connections))
+      return fail("-L", "options conflicts in the list command", "columns belong to the list of services");
+    return IpvsadmCommand(list);
   }
 
   Status check_service() {
@@ -428,7 +597,7 @@ class LineParser {
     return {};
   }
 
-  Status check_tunnel() const {
+  Status check_tunnel() {
     const GroupMask given = seen_ & kAnyTunnelOption;
     if (server_.method != ForwardMethod::kTunnel) {
       if (given == 0) return {};
@@ -460,23 +629,48 @@ class LineParser {
   const std::string& word_of(GroupMask groups) const { return words_.at(static_cast<std::size_t>(lowest(groups))); }
 
   SplitLine options_;
-  const LineOrigin& origin_;
+  const NameLookup& names_;
+  const std::string& program_;
+  Complaint complaint_;
+  Opt command_word_ = Opt::kClear;
   const CommandSpec* command_ = nullptr;
   GroupMask seen_ = 0;
   std::array<std::string, ruleset::kOptionGroups> words_;  ///< each group's option as it was typed
   VirtualService service_;
   RealServer server_;
+  SetTimeouts timeouts_;
+  StartDaemon daemon_;
   std::string service_word_;
   std::string server_word_;
   std::string flags_value_;
 };
 
+std::variant<IpvsadmCommand, Complaint> parse_options(SplitLine options, const NameLookup& names,
+                                                      const std::string& program) {
+  return LineParser(std::move(options), names, program).parse();
+}
+
 }  // namespace
+
+std::variant<IpvsadmCommand, Complaint> parse_ipvsadm_words(std::vector<std::string> words, const NameLookup& names,
+                                                            const std::string& program) {
+  return parse_options(ruleset::split_options(std::move(words)), names, program);
+}
 
 Result<Command> parse_ipvsadm_line(std::string_view line, const LineOrigin& origin) {
   LVSPEC_ASSIGN(std::vector<std::string> words, ruleset::split_words(line, origin));
   if (!words.empty() && ruleset::program_of(words.front()) == "ipvsadm") words.erase(words.begin());
-  return LineParser(ruleset::split_options(std::move(words), origin), origin).parse();
+  SplitLine options = ruleset::split_options(std::move(words));
+  if (!options.given.empty()) {
+    const Given& first = options.given.front();
+    if (is_command(first.spec->opt) && !ruleset::changes_services(first.spec->opt))
+      return line_error(origin, first.word, "this command changes no service",
+                        "a ruleset is made of -A -E -D -a -e -d and -C; leave the line out");
+  }
+  const auto parsed = parse_options(std::move(options), {}, "ipvsadm");
+  if (const auto* complaint = std::get_if<Complaint>(&parsed))
+    return line_error(origin, complaint->token, complaint->message, complaint->advice);
+  return std::get<Command>(std::get<IpvsadmCommand>(parsed));
 }
 
 }  // namespace lvspec

@@ -50,16 +50,16 @@ constexpr std::array kOptions{
     OptionSpec{Opt::kAddServer, 'a', "add-server", Value::kNone, G::kUncounted},
     OptionSpec{Opt::kEditServer, 'e', "edit-server", Value::kNone, G::kUncounted},
     OptionSpec{Opt::kDeleteServer, 'd', "delete-server", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 'L', "list", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 'l', "list", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 'Z', "zero", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 'S', "save", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 'R', "restore", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 'h', "help", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 'v', "version", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 0, "set", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 0, "start-daemon", Value::kRequired, G::kUncounted},
-    OptionSpec{Opt::kOtherCommand, 0, "stop-daemon", Value::kRequired, G::kUncounted},
+    OptionSpec{Opt::kList, 'L', "list", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kList, 'l', "list", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kZero, 'Z', "zero", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kSave, 'S', "save", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kRestore, 'R', "restore", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kHelp, 'h', "help", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kVersion, 'v', "version", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kSetTimeouts, 0, "set", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kStartDaemon, 0, "start-daemon", Value::kRequired, G::kUncounted},
+    OptionSpec{Opt::kStopDaemon, 0, "stop-daemon", Value::kRequired, G::kUncounted},
 
     OptionSpec{Opt::kTcp, 't', "tcp-service", Value::kRequired, G::kService},
     OptionSpec{Opt::kUdp, 'u', "udp-service", Value::kRequired, G::kService},
@@ -85,24 +85,24 @@ constexpr std::array kOptions{
     OptionSpec{Opt::kTunCsum, 0, "tun-csum", Value::kNone, G::kTunCsum},
     OptionSpec{Opt::kTunRemCsum, 0, "tun-remcsum", Value::kNone, G::kTunRemCsum},
 
-    OptionSpec{Opt::kNotForRules, 'n', "numeric", Value::kNone, G::kNumeric},
-    OptionSpec{Opt::kNotForRules, 'c', "connection", Value::kNone, G::kConnection},
-    OptionSpec{Opt::kNotForRules, 0, "mcast-interface", Value::kRequired, G::kMcastInterface},
-    OptionSpec{Opt::kNotForRules, 0, "mcast-group", Value::kRequired, G::kMcastGroup},
-    OptionSpec{Opt::kNotForRules, 0, "mcast-port", Value::kRequired, G::kMcastPort},
-    OptionSpec{Opt::kNotForRules, 0, "mcast-ttl", Value::kRequired, G::kMcastTtl},
-    OptionSpec{Opt::kNotForRules, 0, "sync-maxlen", Value::kRequired, G::kSyncMaxLen},
-    OptionSpec{Opt::kNotForRules, 0, "syncid", Value::kRequired, G::kSyncId},
-    OptionSpec{Opt::kNotForRules, 0, "timeout", Value::kNone, G::kTimeout},
-    OptionSpec{Opt::kNotForRules, 0, "daemon", Value::kNone, G::kDaemon},
-    OptionSpec{Opt::kNotForRules, 0, "stats", Value::kNone, G::kStats},
-    OptionSpec{Opt::kNotForRules, 0, "rate", Value::kNone, G::kRate},
-    OptionSpec{Opt::kNotForRules, 0, "thresholds", Value::kNone, G::kThresholds},
-    OptionSpec{Opt::kNotForRules, 0, "persistent-conn", Value::kNone, G::kPersistentConn},
-    OptionSpec{Opt::kNotForRules, 0, "nosort", Value::kNone, G::kNoSort},
-    OptionSpec{Opt::kNotForRules, 0, "sort", Value::kNone, G::kUncounted},
-    OptionSpec{Opt::kNotForRules, 'X', "exact", Value::kNone, G::kExact},
-    OptionSpec{Opt::kNotForRules, 0, "tun-info", Value::kNone, G::kTunInfo},
+    OptionSpec{Opt::kNumeric, 'n', "numeric", Value::kNone, G::kNumeric},
+    OptionSpec{Opt::kConnection, 'c', "connection", Value::kNone, G::kConnection},
+    OptionSpec{Opt::kMcastInterface, 0, "mcast-interface", Value::kRequired, G::kMcastInterface},
+    OptionSpec{Opt::kMcastGroup, 0, "mcast-group", Value::kRequired, G::kMcastGroup},
+    OptionSpec{Opt::kMcastPort, 0, "mcast-port", Value::kRequired, G::kMcastPort},
+    OptionSpec{Opt::kMcastTtl, 0, "mcast-ttl", Value::kRequired, G::kMcastTtl},
+    OptionSpec{Opt::kSyncMaxLen, 0, "sync-maxlen", Value::kRequired, G::kSyncMaxLen},
+    OptionSpec{Opt::kSyncId, 0, "syncid", Value::kRequired, G::kSyncId},
+    OptionSpec{Opt::kTimeout, 0, "timeout", Value::kNone, G::kTimeout},
+    OptionSpec{Opt::kDaemon, 0, "daemon", Value::kNone, G::kDaemon},
+    OptionSpec{Opt::kStats, 0, "stats", Value::kNone, G::kStats},
+    OptionSpec{Opt::kRate, 0, "rate", Value::kNone, G::kRate},
+    OptionSpec{Opt::kThresholds, 0, "thresholds", Value::kNone, G::kThresholds},
+    OptionSpec{Opt::kPersistentConn, 0, "persistent-conn", Value::kNone, G::kPersistentConn},
+    OptionSpec{Opt::kNoSort, 0, "nosort", Value::kNone, G::kNoSort},
+    OptionSpec{Opt::kSort, 0, "sort", Value::kNone, G::kUncounted},
+    OptionSpec{Opt::kExact, 'X', "exact", Value::kNone, G::kExact},
+    OptionSpec{Opt::kTunInfo, 0, "tun-info", Value::kNone, G::kTunInfo},
 };
 
 constexpr GroupMask kServiceOptions = bit(G::kScheduler) | bit(G::kPersistent) | bit(G::kNetmask) |
@@ -111,6 +111,12 @@ constexpr GroupMask kServerOptions = bit(G::kForward) | bit(G::kWeight) | bit(G:
                                      bit(G::kTunType) | bit(G::kTunPort) | bit(G::kTunNoCsum) | bit(G::kTunCsum) |
                                      bit(G::kTunRemCsum);
 constexpr GroupMask kServer = bit(G::kService) | bit(G::kRealServer);
+constexpr GroupMask kOneListing = bit(G::kConnection) | bit(G::kService) | bit(G::kTimeout) | bit(G::kDaemon);
+constexpr GroupMask kListOptions = kOneListing | bit(G::kNumeric) | bit(G::kStats) | bit(G::kRate) |
+                                   bit(G::kThresholds) | bit(G::kPersistentConn) | bit(G::kNoSort) | bit(G::kExact) |
+                                   bit(G::kTunInfo);
+constexpr GroupMask kDaemonOptions = bit(G::kMcastInterface) | bit(G::kSyncId) | bit(G::kMcastGroup) |
+                                     bit(G::kMcastPort) | bit(G::kMcastTtl) | bit(G::kSyncMaxLen);
 
 constexpr std::array kCommands{
     CommandSpec{Opt::kAddService, 'A', "add-service", bit(G::kService), kServiceOptions},
@@ -120,6 +126,13 @@ constexpr std::array kCommands{
     CommandSpec{Opt::kAddServer, 'a', "add-server", kServer, kServerOptions},
     CommandSpec{Opt::kEditServer, 'e', "edit-server", kServer, kServerOptions},
     CommandSpec{Opt::kDeleteServer, 'd', "delete-server", kServer, 0},
+    CommandSpec{Opt::kList, 'L', "list", 0, kListOptions, kOneListing},
+    CommandSpec{Opt::kZero, 'Z', "zero", 0, bit(G::kService)},
+    CommandSpec{Opt::kSave, 'S', "save", 0, bit(G::kNumeric)},
+    CommandSpec{Opt::kRestore, 'R', "restore", 0, 0},
+    CommandSpec{Opt::kSetTimeouts, 0, "set", 0, 0},
+    CommandSpec{Opt::kStartDaemon, 0, "start-daemon", 0, kDaemonOptions},
+    CommandSpec{Opt::kStopDaemon, 0, "stop-daemon", 0, bit(G::kSyncId)},
 };
 
 template <typename Table, typename Predicate>
@@ -141,7 +154,8 @@ const OptionSpec* find_name(std::string_view name) {
   return find_in(kOptions, [name](const OptionSpec& option) { return option.name == name; });
 }
 
-bool is_command(Opt opt) { return opt <= Opt::kOtherCommand; }
+bool is_command(Opt opt) { return opt <= Opt::kVersion; }
+bool changes_services(Opt opt) { return opt < Opt::kList; }
 
 const CommandSpec* find_command(Opt opt) {
   return find_in(kCommands, [opt](const CommandSpec& command) { return command.opt == opt; });

@@ -69,7 +69,15 @@ enum class Opt : std::uint8_t {
   kAddServer,
   kEditServer,
   kDeleteServer,
-  kOtherCommand,  ///< a command that changes no service: -L -Z -S -R --set --start-daemon --stop-daemon -h -v
+  kList,  ///< from here on commands that change no service, and have no place in a ruleset
+  kZero,
+  kSave,
+  kRestore,
+  kSetTimeouts,
+  kStartDaemon,
+  kStopDaemon,
+  kHelp,
+  kVersion,
   kTcp,
   kUdp,
   kSctp,
@@ -93,7 +101,24 @@ enum class Opt : std::uint8_t {
   kTunNoCsum,
   kTunCsum,
   kTunRemCsum,
-  kNotForRules,  ///< an option of the other commands only
+  kNumeric,  ///< from here on options of those other commands only
+  kConnection,
+  kMcastInterface,
+  kMcastGroup,
+  kMcastPort,
+  kMcastTtl,
+  kSyncMaxLen,
+  kSyncId,
+  kTimeout,
+  kDaemon,
+  kStats,
+  kRate,
+  kThresholds,
+  kPersistentConn,
+  kNoSort,
+  kSort,
+  kExact,
+  kTunInfo,
 };
 
 struct OptionSpec {
@@ -109,6 +134,8 @@ const OptionSpec* find_letter(char letter);
 const OptionSpec* find_name(std::string_view name);
 
 bool is_command(Opt opt);
+/// Whether the command has a place in a ruleset.
+bool changes_services(Opt opt);
 
 struct CommandSpec {
   Opt opt;
@@ -116,9 +143,10 @@ struct CommandSpec {
   const char* name;  ///< as messages call it; -C is "flush" there
   GroupMask required;
   GroupMask optional;
+  GroupMask exclusive = 0;  ///< of these at most one
 };
 
-/// @return nullptr for kOtherCommand and for options.
+/// @return nullptr for -h and -v, which look no further, and for options.
 const CommandSpec* find_command(Opt opt);
 
 /// Every long option with its dashes, for "did you mean".

@@ -9,12 +9,13 @@ namespace {
 
 class Splitter {
  public:
-  Splitter(std::vector<std::string> words, const LineOrigin& origin) : words_(std::move(words)), origin_(origin) {}
+  explicit Splitter(std::vector<std::string> words) : words_(std::move(words)) {}
 
   SplitLine split() {
     bool options_ended = false;
     while (next_ < words_.size() && !options_.first_error) {
       const std::string word = words_[next_++];
+      typed_ = word;
       if (options_ended || word.size() < 2 || word[0] != '-') {
         options_.others.push_back(word);
       } else if (word == "--") {
@@ -54,7 +55,7 @@ class Splitter {
 
   void take(const OptionSpec* spec, const std::string& dashed, std::optional<std::string> attached) {
     if (spec->value == Value::kNone && attached) {
-      options_.first_error = line_error(origin_, dashed, "option does not take an argument", "leave out the value");
+      complain(dashed, "option does not take an argument", "leave out the value");
       return;
     }
     if (spec->value != Value::kNone && !attached) {
@@ -62,11 +63,11 @@ class Splitter {
       if (next_ < words_.size() && (wanted || words_[next_][0] != '-')) {
         attached = words_[next_++];
       } else if (wanted) {
-        options_.first_error = line_error(origin_, dashed, "missing argument", "write its value behind it");
+        complain(dashed, "missing argument", "write its value behind it");
         return;
       }
     }
-    options_.given.push_back({spec, dashed, std::move(attached)});
+    options_.given.push_back({spec, dashed, typed_, std::move(attached)});
   }
 
   void unknown(const std::string& dashed) {
@@ -79,19 +80,23 @@ class Splitter {
     } else if (advice.empty()) {
       advice = "take it out, or see ipvsadm(8) for the name that was meant";
     }
-    options_.first_error = line_error(origin_, dashed, fmt::format("unknown option of \"{}\"", command), advice);
+    complain(dashed, "unknown option", advice);
+    options_.first_error->message += fmt::format(" of \"{}\"", command);
+  }
+
+  /// In popt's words: the whole word as it was typed, and what is wrong with it.
+  void complain(const std::string& dashed, const std::string& message, const std::string& advice) {
+    options_.first_error = Complaint{dashed, message, advice, fmt::format("{}: {}", typed_, message), 255, false};
   }
 
   std::vector<std::string> words_;
-  const LineOrigin& origin_;
   std::size_t next_ = 0;
+  std::string typed_;  ///< the word that we are at
   SplitLine options_;
 };
 
 }  // namespace
 
-SplitLine split_options(std::vector<std::string> words, const LineOrigin& origin) {
-  return Splitter(std::move(words), origin).split();
-}
+SplitLine split_options(std::vector<std::string> words) { return Splitter(std::move(words)).split(); }
 
 }  // namespace lvspec::ruleset

@@ -58,7 +58,8 @@ using Command =
 /// One line of ipvsadm 1.31, with or without the leading program name (a path before it is allowed), parsed as
 /// ipvsadm parses it: defaults (ADM-32), option order where it matters (-6 after -f, -M after an IPv6 service), the
 /// forced port of -g and -i (DST-10). Names are not resolved: a ruleset must mean the same on every machine.
-/// The commands that change no service (-L -S -Z -R --set and the daemons) are refused as such.
+/// The commands that change no service (-L -S -Z -R --set and the daemons) are refused as such; ipvsadm_command.h
+/// has them.
 /// @return  the command, or a kUsage error: `FILE:LINE: "TOKEN": ipvsadm's own message; what to do` (ADM-60..79).
 Result<Command> parse_ipvsadm_line(std::string_view line, const LineOrigin& origin = {"ipvsadm", 1});
 

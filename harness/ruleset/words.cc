@@ -84,6 +84,7 @@ Result<std::vector<std::string>> split_words(std::string_view line, const LineOr
 }
 
 std::optional<std::int64_t> decimal(std::string_view text, std::int64_t min, std::int64_t max) {
+  while (!text.empty() && (is_blank(text[0]) || text[0] == '\v' || text[0] == '\f')) text.remove_prefix(1);
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
