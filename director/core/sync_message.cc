@@ -194,7 +194,7 @@ SyncDefect read_entry1(std::span<const std::byte> bytes, SyncEntry* entry) {
   const std::size_t address = address_size(entry->family);
   entry->protocol = in.get<std::uint8_t>();
   in.take(2);  // version and size: known
-  entry->flags = in.get<std::uint32_t>();
+  entry->flags = in.get<std::uint32_t>() & sync_flags::kTakenOver;
   entry->state = in.get<std::uint16_t>();
   entry->client_port = in.get<std::uint16_t>();
   entry->virtual_port = in.get<std::uint16_t>();

@@ -27,6 +27,9 @@ inline constexpr std::uint32_t kSequence = 0x0600;
 inline constexpr std::uint32_t kNoClientPort = 0x0800;
 inline constexpr std::uint32_t kTemplate = 0x1000;
 inline constexpr std::uint32_t kOnePacket = 0x2000;
+/// What a backup takes over from a message of version 1 (SYN-11).
+inline constexpr std::uint32_t kTakenOver =
+    kMethodMask | kNoOutput | kInactive | kSequence | kNoClientPort | kTemplate;
 }  // namespace sync_flags
 
 /// How one direction of a NATed TCP stream was shifted (FTP).
