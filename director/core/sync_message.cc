@@ -254,9 +254,13 @@ void read_entries0(std::span<const std::byte> rest, std::size_t count, SyncMessa
 
 }  // namespace
 
-SyncMessageWriter::SyncMessageWriter(std::span<std::byte> buffer, int version, std::uint8_t sync_id)
-    : buffer_(buffer), version_(version), size_(version == 0 ? kHeader0 : kHeader1) {
-  if (buffer.size() < kHeader1 + kLargestEntry || buffer.size() > 0xffff) {
+SyncMessageWriter::SyncMessageWriter(std::span<std::byte> buffer, std::size_t limit, int version,
+                                     std::uint8_t sync_id)
+    : buffer_(buffer),
+      limit_(std::min(limit, buffer.size())),
+      version_(version),
+      size_(version == 0 ? kHeader0 : kHeader1) {
+  if (buffer.size() < kLargestSingle || buffer.size() > 0xffff) {
     std::fprintf(stderr, "lvspec director: a sync message of %zu bytes\n", buffer.size());
     std::abort();
   }
@@ -278,7 +282,7 @@ bool SyncMessageWriter::add(const SyncEntry& entry) {
   }
   const std::size_t begin = (size_ + kAlignment - 1) / kAlignment * kAlignment;
   const std::size_t size = size_of(entry, version_);
-  if (begin + size > buffer_.size()) return false;
+  if (!empty() && begin + size > limit_) return false;
   std::fill(buffer_.begin() + static_cast<std::ptrdiff_t>(size_),
             buffer_.begin() + static_cast<std::ptrdiff_t>(begin), std::byte{0});
   const Writer out(&buffer_[begin]);

@@ -62,11 +62,13 @@ struct SyncEntry {
 /// Writes one message into memory that somebody else owns. Allocates nothing.
 class SyncMessageWriter {
  public:
-  /// @param buffer   at least kLargestEntry + 8 bytes, at most 65535 (checked); the message stands at its beginning.
-  /// @param version  0 or 1
-  SyncMessageWriter(std::span<std::byte> buffer, int version, std::uint8_t sync_id);
+  /// A message of one entry, whatever it holds.
+  static constexpr std::size_t kLargestSingle = 8 + 72 + 2 + 24 + 2 + 255 + 2 + 16;
 
-  static constexpr std::size_t kLargestEntry = 72 + 2 + 24 + 2 + 255 + 2 + 16;
+  /// @param buffer   at least kLargestSingle bytes, at most 65535 (checked); the message stands at its beginning.
+  /// @param limit    bytes that only a message of a single entry may exceed, as the kernel's sync_maxlen
+  /// @param version  0 or 1
+  SyncMessageWriter(std::span<std::byte> buffer, std::size_t limit, int version, std::uint8_t sync_id);
 
   /// @return false, and the message is as before, if there is no room or `entry` cannot be said in this version.
   bool add(const SyncEntry& entry);
@@ -79,6 +81,7 @@ class SyncMessageWriter {
 
  private:
   std::span<std::byte> buffer_;
+  std::size_t limit_;
   int version_;
   std::size_t size_;
   std::uint8_t count_ = 0;

@@ -113,7 +113,7 @@ const std::string kMessage = "00 07 00c0 03 01 0000" + kTemplate + kConnection6 
 TEST(SyncMessage, Version1AsWorkedOutByHand) {
   std::array<std::byte, 1472> memory{};
   memory.fill(std::byte{0xee});
-  SyncMessageWriter writer(memory, 1, 7);
+  SyncMessageWriter writer(memory, memory.size(), 1, 7);
   EXPECT_TRUE(writer.empty());
   SyncEntry hashed = template_entry();
   hashed.flags |= sync_flags::kHashed;  // means something at home only
@@ -149,7 +149,7 @@ TEST(SyncMessage, Version0AsWorkedOutByHand) {
   connection.server = template_entry().server;
   connection.engine_data = connection.engine = {};
   std::array<std::byte, 1472> memory{};
-  SyncMessageWriter writer(memory, 0, 7);
+  SyncMessageWriter writer(memory, memory.size(), 0, 7);
   ASSERT_TRUE(writer.add(connection));
   ASSERT_TRUE(writer.add(template_entry()));
   EXPECT_FALSE(writer.add(connection6_entry()));  // no words for it
@@ -170,7 +170,7 @@ TEST(SyncMessage, Version0AsWorkedOutByHand) {
 
 TEST(SyncMessage, IsFullAtTheEndOfItsMemoryAndStaysAsItWas) {
   std::array<std::byte, 500> memory{};
-  SyncMessageWriter writer(memory, 1, 0);
+  SyncMessageWriter writer(memory, memory.size(), 1, 0);
   int count = 0;
   while (writer.add(template_entry())) ++count;
   EXPECT_EQ(count, (500 - 8) / 36);
@@ -178,9 +178,17 @@ TEST(SyncMessage, IsFullAtTheEndOfItsMemoryAndStaysAsItWas) {
   EXPECT_THAT(decode_sync_message(writer.message()).entries, SizeIs(13));
 }
 
+TEST(SyncMessage, TheLimitHoldsFromTheSecondEntryOn) {
+  std::array<std::byte, SyncMessageWriter::kLargestSingle> memory{};
+  SyncMessageWriter writer(memory, 20, 1, 0);
+  EXPECT_TRUE(writer.add(connection6_entry()));
+  EXPECT_FALSE(writer.add(template_entry()));
+  EXPECT_EQ(decode_sync_message(writer.message()).defect, SyncDefect::kNone);
+}
+
 TEST(SyncMessage, HasOneByteForTheNumberOfEntries) {
   std::vector<std::byte> memory(65535);
-  SyncMessageWriter writer(memory, 1, 0);
+  SyncMessageWriter writer(memory, memory.size(), 1, 0);
   int count = 0;
   while (writer.add(template_entry())) ++count;
   EXPECT_EQ(count, 255);
