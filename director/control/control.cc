@@ -61,10 +61,10 @@ const std::map<std::string, Handler>& handlers() {
          reply["name"] = "lvspec-director";
          reply["version"] = LVSPEC_VERSION;
          reply["clock"] = clock.manual() ? "manual" : "real";
-         reply["capabilities"] = {"ipv4", "ipv6", "tcp",    "udp",    "dr",         "local", "ppc",       "pcc",
-                                  "mark", "mask", "tables", "sysctl", "edit",       "clock", "threshold", "rr",
-                                  "wrr",  "lc",   "wlc",    "ftp",    "one-packet", "sed",   "nq",        "fo",
-                                  "ovf",  "dh",   "sh",     "mh",     "lblc",       "lblcr", "twos",      "stats"};
+         reply["capabilities"] = {"ipv4", "ipv6",   "tcp",        "udp",  "dr",    "local",     "ppc", "pcc", "mark",
+                                  "mask", "tables", "sysctl",     "edit", "clock", "threshold", "rr",  "wrr", "lc",
+                                  "wlc",  "ftp",    "one-packet", "sed",  "nq",    "fo",        "ovf", "dh",  "sh",
+                                  "mh",   "lblc",   "lblcr",      "twos", "stats", "sync"};
          return reply;
        }},
       {"add_service",

@@ -365,7 +365,7 @@ std::vector<Entry> Bench::standby_connections() {
 
 void Bench::fail_over() {
   note("fail-over: clients reach the standby");
-  settle();
+  for (const SyncDaemon& daemon : tables().daemons) must(director().stop_daemon(daemon.role));
   must(state_->world.fail_over());
 }
 

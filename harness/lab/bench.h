@@ -170,7 +170,7 @@ class Bench {
   Tables standby_tables();
   std::vector<Entry> standby_templates();
   std::vector<Entry> standby_connections();
-  /// From now on clients reach the standby.
+  /// The first director is dead to the world: from now on clients reach the standby, and its sync daemons are silent.
   void fail_over();
   /// Tells the director's tables as text, for a failure's message. To be asked while the bench stands, wherever it
   /// has been moved to.
