@@ -189,6 +189,12 @@ TEST_F(SyncApplyTest, WhatCannotBeTaken) {
   said.protocol = 47;
   EXPECT_EQ(learn(said), SyncLearned::kUnknownProtocol);
   said = tmpl();
+  said.protocol = 47;
+  EXPECT_EQ(learn(said), SyncLearned::kUnknownProtocol);
+  said = connection();
+  said.flags |= sync_flags::kOnePacket;
+  EXPECT_EQ(learn(said), SyncLearned::kOnePacket);
+  said = tmpl();
   said.engine = "sip";
   said.engine_data = "a";
   EXPECT_EQ(learn(said), SyncLearned::kUnknownEngine);

@@ -308,6 +308,19 @@ TEST(SyncMessage, EveryFlawHasItsName) {
   EXPECT_THAT(decode_with(kTemplate, 1).entries, SizeIs(1));  // what follows the announced entries is not looked at
 }
 
+// A backup takes over what SYN-11 lists; of version 0 it takes the word as it is.
+TEST(SyncMessage, FlagsOfVersion1AreThoseThatABackupTakes) {
+  std::array<std::byte, 1472> memory{};
+  SyncEntry entry = template_entry();
+  entry.flags = 0xffffffff & ~sync_flags::kSequence;
+  SyncMessageWriter one(memory, memory.size(), 1, 0);
+  ASSERT_TRUE(one.add(entry));
+  EXPECT_EQ(decode_sync_message(one.message()).entries.at(0).flags, 0x1987U);
+  SyncMessageWriter zero(memory, memory.size(), 0, 0);
+  ASSERT_TRUE(zero.add(entry));
+  EXPECT_EQ(decode_sync_message(zero.message()).entries.at(0).flags, 0xf9bfU);  // without the sender's hashed bit
+}
+
 // A header whose spare fields are not zero is no version 1, whatever its version says.
 TEST(SyncMessage, OldMessagesAreThoseThatAreNotNew) {
   const std::string v0 = "01 00 001c 00 06 0000 0050 0050 c0000201 c633640a cb00710b 1183 0001";

@@ -67,6 +67,17 @@ TEST_F(SyncPolicyTest, AConnectionIsToldByItsCountOfPackets) {
   }
 }
 
+// The count in an entry has 20 bits, and its residue must survive their end.
+TEST_F(SyncPolicyTest, ALongConnectionIsToldForEver) {
+  world_.serve(tcp_service(80), scheduled_by("rr"), {1});
+  Flow flow{.from = client(1)};
+  packets(flow, 1);
+  for (int packet = 3; packet <= 1'200'000; ++packet) {
+    world_.send(flow, kAck);
+    ASSERT_EQ(ear_.take(), packet % 50 == 3 ? "1" : "") << packet;
+  }
+}
+
 // FIN_WAIT 4 and CLOSE 6, at once, whatever the count; SYN_RECV never.
 TEST_F(SyncPolicyTest, AnEndIsToldAtOnce) {
   world_.serve(tcp_service(80), scheduled_by("rr"), {1});
