@@ -8,6 +8,7 @@
 
 #include "director/control/protocol.h"
 #include "director/control/translate.h"
+#include "director/core/sync_policy.h"
 
 namespace lvspec::director {
 namespace {
@@ -60,10 +61,10 @@ const std::map<std::string, Handler>& handlers() {
          reply["name"] = "lvspec-director";
          reply["version"] = LVSPEC_VERSION;
          reply["clock"] = clock.manual() ? "manual" : "real";
-         reply["capabilities"] = {"ipv4", "ipv6", "tcp",    "udp",    "dr",         "local", "ppc",       "pcc",
-                                  "mark", "mask", "tables", "sysctl", "edit",       "clock", "threshold", "rr",
-                                  "wrr",  "lc",   "wlc",    "ftp",    "one-packet", "sed",   "nq",        "fo",
-                                  "ovf",  "dh",   "sh",     "mh",     "lblc",       "lblcr", "twos",      "stats"};
+         reply["capabilities"] = {"ipv4", "ipv6",   "tcp",        "udp",  "dr",    "local",     "ppc", "pcc", "mark",
+                                  "mask", "tables", "sysctl",     "edit", "clock", "threshold", "rr",  "wrr", "lc",
+                                  "wlc",  "ftp",    "one-packet", "sed",  "nq",    "fo",        "ovf", "dh",  "sh",
+                                  "mh",   "lblc",   "lblcr",      "twos", "stats", "sync"};
          return reply;
        }},
       {"add_service",
@@ -119,6 +120,17 @@ const std::map<std::string, Handler>& handlers() {
          honoured.run_estimation = wanted.run_estimation;
          honoured.lblc_expiration = wanted.lblc_expiration;
          honoured.lblcr_expiration = wanted.lblcr_expiration;
+         honoured.backup_only = wanted.backup_only;
+         honoured.sync_persist_mode = wanted.sync_persist_mode;
+         honoured.sync_ports = wanted.sync_ports;
+         honoured.sync_qlen_max = wanted.sync_qlen_max;
+         honoured.sync_refresh_period = wanted.sync_refresh_period;
+         honoured.sync_retries = wanted.sync_retries;
+         honoured.sync_sock_size = wanted.sync_sock_size;
+         honoured.sync_threshold = wanted.sync_threshold;
+         honoured.sync_period = wanted.sync_period;
+         honoured.sync_version = wanted.sync_version;
+         if (!sync_sysctls_valid(wanted)) return result_of(Outcome::kInvalid);
          if (honoured != wanted) return result_of(Outcome::kUnsupported);
          director.set_sysctls(wanted);
          return ok();
@@ -177,9 +189,17 @@ std::string Control::answer(int connection, const std::string& line) {
         return {};
       }
       reply = ok();
+    } else if (verb == "start_daemon" && sync != nullptr) {
+      const Refusal refusal = sync->start(request.get<protocol::Daemon>("daemon"));
+      reply = refusal.none() ? ok() : failed(refusal.code, refusal.text);
+    } else if (verb == "stop_daemon" && sync != nullptr) {
+      const Refusal refusal = sync->stop(request.get<std::string>("role"));
+      reply = refusal.none() ? ok() : failed(refusal.code, refusal.text);
     } else if (const auto handler = handlers().find(verb); handler != handlers().end()) {
       director_.expire(clock_.now());  // so that an order finds the tables of its own moment
       reply = handler->second(director_, clock_, request);
+      if (sync != nullptr && verb == "advance") sync->flush_due(clock_.now());
+      if (sync != nullptr && verb == "dump") reply["daemons"] = sync->list();
     } else {
       reply = failed("unknown-verb", fmt::format("verb \"{}\" is unknown", verb));
     }

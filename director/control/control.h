@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "director/control/sync_daemons.h"
 #include "director/core/director.h"
 
 namespace lvspec::director {
@@ -35,6 +36,8 @@ class Control {
   /// A fence was seen on the wire. @return the replies that waited for it: connection and line.
   std::vector<std::pair<int, std::string>> on_fence(std::uint64_t token);
   bool stopped() const { return stopped_; }
+  /// Who carries out orders about sync daemons; null: they are not supported.
+  SyncDaemons* sync = nullptr;
   /// Called with one line for each thing that is done, for the director's log.
   std::function<void(const std::string&)> log = [](const std::string&) {};
 

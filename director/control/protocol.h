@@ -110,10 +110,11 @@ struct EntryRow {
   std::int64_t expires_in_ns = 0, timeout_ns = 0;
   std::uint32_t controlled = 0;
   std::string engine, engine_data;  ///< "sip" and a Call-ID; empty for other entries
+  std::string origin = "LOCAL";     ///< or "SYNC": learned from a sync master (SYN-09)
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EntryRow, protocol, client, virtual_address, server, client_port, virtual_port,
                                    server_port, is_template, state, expires_in_ns, timeout_ns, controlled, engine,
-                                   engine_data)
+                                   engine_data, origin)
 
 /// A sync daemon (SYN-01). Orders "start_daemon" {"daemon":...} and "stop_daemon" {"role":...}; listed by "dump".
 struct Daemon {

@@ -223,6 +223,7 @@ protocol::EntryRow row_of(const EntryView& entry) {
   row.expires_in_ns = entry.expires_in.count();
   row.timeout_ns = entry.timeout.count();
   row.controlled = entry.controlled;
+  row.origin = entry.learned ? "SYNC" : "LOCAL";
   return row;
 }
 

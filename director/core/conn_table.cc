@@ -223,7 +223,8 @@ void ConnTable::remove_unavailable() {
     gone.clear();
     for_each([&](ConnEntry& entry) {
       const bool idle = entry.controlled == 0;
-      if (entry.is_template == templates && !entry.server->available && idle) gone.push_back(&entry);
+      const bool lost = !entry.server->available && !entry.server->unbound;
+      if (entry.is_template == templates && lost && idle) gone.push_back(&entry);
     });
   };
   collect(false);
@@ -272,6 +273,7 @@ std::size_t ConnTable::fire(DirectorTime now) {
     const DirectorTime fired_at = wheel_.fires(entry->due());
     if (const std::optional<Duration> extension = extension_of(*entry)) {
       const Duration before = std::exchange(entry->timeout, *extension);
+      on_extension(*entry, fired_at);
       arm(*entry, fired_at);
       if (fault(Fault::kExtensionNotStored)) entry->timeout = before;
     } else {

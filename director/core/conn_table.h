@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -48,6 +49,8 @@ class ConnTable {
   void control(ConnEntry& connection, ConnEntry& controller);
   /// The deadline becomes `now` + the entry's timeout. Source: ip_vs_conn.c, __ip_vs_conn_put_timer().
   void arm(ConnEntry& entry, DirectorTime now);
+  /// Counts a connection as ActiveConn of its server, or as InActConn.
+  void set_active(ConnEntry& entry, bool active);
   /// Moves the entry along for one packet: state, timeout (not armed yet), counters of its server, ASSURED of its
   /// template. Source: ip_vs_proto_tcp.c, set_tcp_state(); ip_vs_proto_udp.c, udp_state_transition().
   void update_state(ConnEntry& entry, bool is_reply, const Packet& packet, const Timeouts& timeouts);
@@ -69,10 +72,12 @@ class ConnTable {
   /// @return how many entries and templates were removed.
   /// Source: ip_vs_conn.c, ip_vs_conn_expire(), `expire_later`.
   std::size_t fire(DirectorTime now);
+  /// Called by fire() for an entry that stays, with its new timeout and before it is armed (SYN-06).
+  std::function<void(ConnEntry& entry, DirectorTime fired_at)> on_extension = [](ConnEntry&, DirectorTime) {};
   /// When the next timer fires, if one is armed.
   std::optional<DirectorTime> next_deadline();
 
-  /// Binds an entry to another server, as a director would whose templates name a place in the list (a fault).
+  /// Binds an entry to another server: one that a sync message found (SYN-10).
   void rebind(ConnEntry& entry, RealServer& server);
 
   /// Every armed entry and template, in no particular order. `visit` takes a ConnEntry&, and must not create, arm or
@@ -112,7 +117,6 @@ class ConnTable {
   void bind(ConnEntry& entry, RealServer& server);
   void unbind(ConnEntry& entry);
   void release_controller(ConnEntry& connection);
-  void set_active(ConnEntry& entry, bool active);
   std::optional<Duration> extension_of(const ConnEntry& entry) const;
 
   table::Table<ConnectionEntry<Ipv4Bytes>> connections4_;

@@ -9,6 +9,7 @@
 #include "director/core/director_state.h"
 #include "director/core/faults.h"
 #include "director/core/scheduler.h"
+#include "director/core/sync_apply.h"
 #include "director/core/tcp_states.h"
 
 namespace lvspec::director {
@@ -45,7 +46,8 @@ EntryView view_of(const ConnEntry& entry, DirectorTime deadline, DirectorTime no
           .timeout = entry.timeout,
           .controlled = entry.controlled,
           .fwmark = entry.fwmark,
-          .bound_available = entry.server->available};
+          .bound_available = entry.server->available,
+          .learned = entry.learned};
 }
 
 // For faults only: forget every entry that `doomed` picks.
@@ -186,6 +188,14 @@ void Director::set_sysctls(const Sysctls& sysctls) {
   state_->sysctls = sysctls;
 }
 Sysctls Director::sysctls() const { return state_->sysctls; }
+
+void Director::set_sync_master(SyncSink* sink) { state_->sync_sink = sink; }
+void Director::set_sync_backup(bool running) { state_->sync_backup = running; }
+
+SyncLearned Director::learn(DirectorTime now, const SyncEntry& entry) {
+  state_->advance(now);
+  return sync_apply(entry, state_->services, state_->connections, state_->sysctls, state_->timeouts, now);
+}
 
 Outcome Director::set_timeouts(const Timeouts& timeouts) {
   for (const std::uint32_t timeout_s : {timeouts.tcp_s, timeouts.tcp_fin_s, timeouts.udp_s}) {

@@ -5,11 +5,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "director/core/classifier.h"
 #include "director/core/packet.h"
 #include "director/core/service.h"
+#include "director/core/sync_message.h"
 #include "director/core/time.h"
 
 namespace lvspec::director {
@@ -68,6 +70,7 @@ struct EntryView {
   std::uint32_t controlled = 0;  ///< templates: connection entries that point here
   std::uint32_t fwmark = 0;      ///< of the service that made it
   bool bound_available = true;   ///< its real server is still part of a service
+  bool learned = false;          ///< from a sync master (origin SYNC, SYN-09)
 };
 
 /// `net.ipv4.vs.*` with the kernel's defaults (section 11 of the clauses).
@@ -101,6 +104,26 @@ struct Sysctls {
 
   bool operator==(const Sysctls&) const = default;
 };
+
+/// Takes what a sync master has to tell, as it happens; called on the packet path.
+class SyncSink {
+ public:
+  virtual void add(DirectorTime now, const SyncEntry& entry) = 0;
+
+ protected:
+  ~SyncSink() = default;
+};
+
+/// What became of an entry that a master told us of.
+enum class SyncLearned {
+  kTaken,            ///< made or refreshed
+  kStale,            ///< the end of a connection that has been replaced here (SYN-12)
+  kOnePacket,        ///< of version 0 alone, which may say so; there is nothing to learn (SYN-11)
+  kUnknownProtocol,  ///< not ours: neither TCP, UDP nor SCTP
+  kUnknownState,     ///< the protocol has no such state
+  kUnknownEngine,    ///< of a persistence engine that is not here
+};
+std::string_view text_of(SyncLearned learned);
 
 /// `ipvsadm --set`; 0 keeps the value (CON-21).
 struct Timeouts {
@@ -150,6 +173,13 @@ class Director {
   /// kInvalid, and nothing changes, if one is too long for a kernel (NLK-06).
   Outcome set_timeouts(const Timeouts& timeouts);
   Timeouts timeouts() const;
+
+  /// While there is a sink we are a sync master: it is told of connections and templates (SYN-03..06). Null: none.
+  void set_sync_master(SyncSink* sink);
+  /// A sync backup is running, which backup_only looks at (SYN-13).
+  void set_sync_backup(bool running);
+  /// What a master has told us (SYN-07..12).
+  SyncLearned learn(DirectorTime now, const SyncEntry& entry);
 
   /// Services in the order they were added; their servers in list order. Statistics are as of the last round of the
   /// estimation timer (CON-76), everything else as it is now.

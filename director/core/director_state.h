@@ -6,12 +6,17 @@
 #include "director/core/conn_table.h"
 #include "director/core/director.h"
 #include "director/core/service_table.h"
+#include "director/core/sync_policy.h"
 
 namespace lvspec::director {
 
 struct Director::State {
   State(std::size_t entries, std::uint64_t seed)
-      : services({.sysctls = sysctls, .estimation = estimation, .now = time}, seed), connections(entries) {}
+      : services({.sysctls = sysctls, .estimation = estimation, .now = time}, seed), connections(entries) {
+    connections.on_extension = [this](ConnEntry& entry, DirectorTime fired_at) {
+      sync_after_extension(entry, sysctls, fired_at, sync_sink);
+    };
+  }
 
   /// Time moves to `now`; timers fire. @return how many entries were removed.
   enum class Reading { kNo, kYes };
@@ -32,6 +37,8 @@ struct Director::State {
   Classifier classifier;
   Timeouts timeouts;
   Statistics totals;
+  SyncSink* sync_sink = nullptr;  ///< while there is a sync master
+  bool sync_backup = false;       ///< there is a sync backup
 
  private:
   /// What becomes of a packet for which there is an entry.

@@ -33,6 +33,7 @@ ConnTable::Stored stored(const VirtualService& service, const Packet& packet) {
 Verdict Director::State::handle(DirectorTime now, Packet packet) {
   advance(now);
   if (!services.has_hooks(packet.family)) return kToLocalStack;
+  if (sync_backup && sysctls.backup_only != 0 && !fault(Fault::kBackupOnlyIgnored)) return kToLocalStack;  // SYN-13
   ConnEntry* const entry = connections.find(connection_key(packet));
   if (entry == nullptr) return schedule(now, packet);
   switch (examine(*entry, packet)) {
@@ -59,7 +60,7 @@ Director::State::Hit Director::State::examine(const ConnEntry& entry, const Pack
       return fault(Fault::kReuseSynDropped) ? Hit::kDiscardAndDrop : Hit::kScheduleAnew;
     }
   }
-  if (server.available || fault(Fault::kRemovedServerUsed)) return Hit::kFollow;
+  if (server.available || server.unbound || fault(Fault::kRemovedServerUsed)) return Hit::kFollow;
   return expire_nodest ? Hit::kScheduleAnew : Hit::kDrop;  // VAL-20
 }
 
@@ -121,6 +122,7 @@ Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& s
     tmpl = &connections.create(wanted.key, *server, wanted.has_server_port ? server->key.port : 0);
     tmpl->timeout = template_timeout(service);
     tmpl->fwmark = service.key.fwmark;
+    tmpl->sync_deadline = sync_ticks(now);
   } else if (fault(Fault::kEditReachesTemplates)) {
     tmpl->timeout = template_timeout(service);
   }
@@ -148,6 +150,7 @@ ConnEntry& Director::State::new_connection(VirtualService& service, RealServer& 
                                            const Packet& packet) {
   ConnEntry& connection = connections.create(connection_key(packet), server, server_port, stored(service, packet));
   connection.fwmark = service.key.fwmark;
+  connection.sync_deadline = sync_ticks(time);
   for (Statistics* statistics : {&server.statistics, &service.statistics, &totals}) {
     statistics->count_connection(estimation.rounds());
   }
@@ -172,6 +175,7 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
                         .server_port = entry.server_port};
   count_packet(*entry.server, packet, /*is_reply=*/false);
   connections.update_state(entry, /*is_reply=*/false, packet, timeouts);
+  sync_after_packet(entry, sysctls, now, sync_sink);
   if (!entry.hashed) {
     connections.remove(entry);  // one packet was all (CON-50); its template has been armed (CON-51)
     return verdict;

@@ -74,6 +74,14 @@ namespace lvspec::director {
   /* Port reuse */                                                                                                   \
   X(kReuseUnpins, "reuse-reschedules-pinned", "a reused port of a pinned client is scheduled anew", "FR-81")         \
   X(kReuseSynDropped, "reuse-syn-dropped", "the first SYN on a reused port is dropped", "FR-82")                     \
+  /* State sync */                                                                                                   \
+  X(kSyncWithoutTemplates, "sync-without-templates", "a master sends connections only", "")                          \
+  X(kSyncWindowNotRestarted, "sync-window-not-restarted", "a backup's window is that of the first message", "")      \
+  X(kSyncNeverBound, "sync-never-bound", "a backup does not find its servers", "")                                   \
+  X(kSyncUnboundUsed, "sync-unbound-used", "a template without a server is used all the same", "")                   \
+  X(kSyncPersistModeIgnored, "sync-persist-mode-ignored", "sync_persist_mode has no effect", "")                     \
+  X(kSyncThresholdIgnored, "sync-threshold-ignored", "every packet of a connection is sent", "")                     \
+  X(kBackupOnlyIgnored, "backup-only-ignored", "backup_only has no effect", "")                                      \
   /* Schedulers */                                                                                                   \
   X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
   X(kWlcIgnoresWeights, "wlc-ignores-weights", "wlc is lc", "")                                                      \

@@ -268,12 +268,55 @@ void counters(Story& story) {
   story.tell(std::to_string(story.server(kWeb, 1).statistics.shown().connections));
 }
 
+// What a master says reaches a backup, first without the service and then with it; then the backup takes over.
+void state_sync(Story& story) {
+  class Wire : public SyncSink {
+   public:
+    explicit Wire(Story& backup) : backup_(backup) {}
+    void add(DirectorTime, const SyncEntry& entry) override { backup_.director.learn(backup_.now(), entry); }
+
+   private:
+    Story& backup_;
+  } wire(story);
+  World master;
+  master.director.set_sync_master(&wire);
+  master.serve(kWeb, persistent(300), {1, 1, 1});
+  const auto tell_tables = [&] {
+    story.tell(std::to_string(story.connections().size()));
+    story.tell_templates();
+  };
+  Flow held{.from = client(1)};
+  master.visit({.from = client(2)});
+  story.serve(tcp_service(81), persistent(300), {1});
+  story.tell(story.visit({.from = client(2)}));
+  tell_tables();
+  story.serve(kWeb, persistent(300), {1, 1, 1});
+  story.tell(story.visit({.from = client(2)}));  // unbound
+  master.open(held);
+  tell_tables();
+  story.elapse(100s);
+  master.send(held, kAck);
+  tell_tables();
+  Sysctls sysctls;
+  sysctls.sync_persist_mode = 1;
+  master.director.set_sysctls(sysctls);
+  master.visit({.from = client(3)});
+  tell_tables();
+  story.visit({.from = client(9)});  // so that rr does not happen to choose what the master chose
+  for (int n = 1; n <= 3; ++n) story.tell(story.visit({.from = client(n)}));
+  story.director.set_sync_backup(true);
+  sysctls.backup_only = 1;
+  story.director.set_sysctls(sysctls);
+  story.tell(story.visit({.from = client(1)}));
+  master.director.set_sync_master(nullptr);
+}
+
 std::vector<std::string> tell_all(Fault fault) {
   set_fault(fault);
   std::vector<std::string> texts;
-  for (const auto& plot :
-       {stickiness, switching_on_and_off, masks, ports, marks, window, idle_connection, short_visits, edits,
-        server_gone, full_server, port_reuse, schedulers, counting_schedulers, hash_schedulers, counters}) {
+  for (const auto& plot : {stickiness, switching_on_and_off, masks, ports, marks, window, idle_connection,
+                           short_visits, edits, server_gone, full_server, port_reuse, schedulers, counting_schedulers,
+                           hash_schedulers, counters, state_sync}) {
     Story story;
     plot(story);
     texts.push_back(story.text());

@@ -77,6 +77,7 @@ std::uint16_t persistent_server_port(const VirtualService& service, const RealSe
 }
 
 bool is_valid_for_template(const RealServer& server, const Sysctls& sysctls) {
+  if (server.unbound && fault(Fault::kSyncUnboundUsed)) return true;
   if (!server.available && !fault(Fault::kRemovedServerUsed)) return false;
   if (fault(Fault::kThresholdUnpins) && server.overloaded) return false;
   if (server.settings.weight != 0) return true;

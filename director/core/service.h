@@ -86,6 +86,7 @@ struct RealServer {
   ServiceKey service;
   RealServerSettings settings;
   bool available = true;
+  bool unbound = false;  ///< no server of any service, but the address in entries of a master whose service we lack
   bool overloaded = false;
   std::int32_t last_weight = 0;                            ///< that was not zero; or that it was added with (DST-13)
   std::uint32_t active = 0, inactive = 0, persistent = 0;  ///< CON-70

@@ -228,10 +228,30 @@ void ServiceTable::unlink_server(VirtualService& service, std::size_t position) 
   service.servers.erase(service.servers.begin() + position);
   service.scheduler->server_removed(service, position);
   server.statistics.pause(context_.estimation.rounds());
+  trash(server);
+}
+
+void ServiceTable::trash(RealServer& server) {
   server.available = false;
   server.listed_in = nullptr;
   server.idle_since.reset();
   if (trashed_++ == 0) next_trash_check_ = context_.now + kTrashPeriod / 2;
+}
+
+RealServer& ServiceTable::stand_in(Family family, const Address& address, ForwardMethod method) {
+  const RealServerKey key{.family = family, .address = address};
+  for (const auto& server : servers_) {
+    if (!server->unbound || server->key != key || server->settings.method != method) continue;
+    server->idle_since.reset();
+    return *server;
+  }
+  servers_.push_back(std::make_unique<RealServer>());
+  RealServer& server = *servers_.back();
+  server.key = key;
+  server.settings.method = method;
+  server.unbound = true;
+  trash(server);
+  return server;
 }
 
 void ServiceTable::check_trash() {

@@ -43,6 +43,10 @@ class ServiceTable {
   Outcome edit_server(VirtualService& service, const RealServerKey& key, const RealServerSettings& settings);
   Outcome remove_server(VirtualService& service, const RealServerKey& key);
 
+  /// What entries are bound to that lead to a server of none of our services (SYN-10), so that they need no second
+  /// kind of reference: never available, and in the trash from the beginning.
+  RealServer& stand_in(Family family, const Address& address, ForwardMethod method);
+
   /// When the trash is looked at next; far away while it is empty.
   DirectorTime next_trash_check() const { return next_trash_check_; }
   /// Looks at it, as of that moment: what has been without references for two minutes is freed (DST-02).
@@ -65,6 +69,7 @@ class ServiceTable {
   std::unique_ptr<Scheduler> new_scheduler(const std::string& name, const VirtualService& service);
   void link_server(VirtualService& service, RealServer& server, const RealServerSettings& settings);
   void unlink_server(VirtualService& service, std::size_t position);
+  void trash(RealServer& server);
 
   const Context context_;
   std::uint64_t seed_;

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 
 #include "director/control/control.h"
@@ -17,6 +18,7 @@
 #include "director/core/director.h"
 #include "director/core/faults.h"
 #include "director/io/forwarder.h"
+#include "director/io/sync_daemon.h"
 
 namespace lvspec::director {
 namespace {
@@ -30,6 +32,12 @@ struct Options {
   int timers_hz = 0;
   bool list_faults = false, describe = false;
   Forwarder::Options forwarder;
+
+  std::optional<Address> own_ipv4() const {
+    for (const auto& [family, address] : forwarder.own_addresses)
+      if (family == Family::kIpv4) return address;
+    return std::nullopt;
+  }
 };
 
 [[noreturn]] void fail(const std::string& attempt) {
@@ -56,8 +64,9 @@ int stop_signals() {
 }
 
 /// How long poll may sleep: until the next timer with a real clock, for ever with a manual one.
-int patience_ms(const Director& director, const Clock& clock) {
-  const auto next = director.next_deadline();
+int patience_ms(const Director& director, const SyncDaemon& sync, const Clock& clock) {
+  auto next = director.next_deadline();
+  if (const auto flush = sync.next_flush(); flush && (!next || *flush < *next)) next = flush;
   if (clock.manual() || !next) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - clock.now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
@@ -71,20 +80,30 @@ void serve(Director& director, Clock& clock, const Options& options) {
   // After the socket: an abstract one belongs to the namespace of whoever started us, where its users are.
   if (!options.netns.empty()) enter_namespace(options.netns);
   Forwarder forwarder(director, clock, options.forwarder);
-  forwarder.on_fence = [&](std::uint64_t token) { server.fence(token); };
+  SyncDaemon sync(director, clock, options.own_ipv4());
+  sync.log = control.log;
+  control.sync = &sync;
+  // A sync message that came before the fence waits in another socket.
+  forwarder.on_fence = [&](std::uint64_t token) {
+    sync.receive();
+    server.fence(token);
+  };
 
   while (!control.stopped() && !server.orphaned()) {
     std::vector<pollfd> fds = {
         {forwarder.wire_fd(), POLLIN, 0}, {forwarder.stack_fd(), POLLIN, 0}, {signals, POLLIN, 0}};
     const auto control_fds = server.interests();
     fds.insert(fds.end(), control_fds.begin(), control_fds.end());
-    if (poll(fds.data(), fds.size(), patience_ms(director, clock)) < 0 && errno != EINTR) fail("poll");
+    for (const int fd : sync.fds()) fds.push_back({fd, POLLIN, 0});
+    if (poll(fds.data(), fds.size(), patience_ms(director, sync, clock)) < 0 && errno != EINTR) fail("poll");
     // Frames first: a command that moves the clock or reads the tables comes after what was on the wire before it.
     while (forwarder.run_once()) {
     }
+    sync.receive();
     director.expire(clock.now());
+    sync.flush_due(clock.now());
     if (fds[2].revents != 0) return;
-    for (std::size_t i = 3; i < fds.size(); ++i)
+    for (std::size_t i = 3; i < 3 + control_fds.size(); ++i)
       if (fds[i].revents != 0) server.serve(fds[i].fd);
   }
 }

@@ -118,7 +118,20 @@ Entry hear(const protocol::EntryRow& row) {
   entry.is_template = row.is_template;
   entry.state = row.state;
   entry.expires_in = std::chrono::nanoseconds(row.expires_in_ns);
+  entry.origin = row.origin;
   return entry;
+}
+
+const char* word_of(SyncRole role) { return role == SyncRole::kMaster ? "master" : "backup"; }
+
+SyncDaemon hear(const protocol::Daemon& daemon) {
+  return {daemon.role == "master" ? SyncRole::kMaster : SyncRole::kBackup,
+          daemon.interface,
+          daemon.sync_id,
+          daemon.max_length,
+          IpAddress::of(daemon.group),
+          daemon.port,
+          daemon.ttl};
 }
 
 DirectorIdentity identity_in(const json& hello) {
@@ -299,6 +312,22 @@ Status Bundled::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint
   return Conversation(*this, "set_timeouts").with("timeouts", protocol::Timeouts{tcp, tcp_fin, udp}).done();
 }
 
+Status Bundled::start_daemon(const SyncDaemon& daemon) {
+  protocol::Daemon said;  // with the director's own values where nothing is said
+  said.role = word_of(daemon.role);
+  said.interface = daemon.interface;
+  said.sync_id = daemon.sync_id;
+  said.max_length = daemon.max_length;
+  if (daemon.group != IpAddress{}) said.group = daemon.group.str();
+  if (daemon.port != 0) said.port = daemon.port;
+  if (daemon.ttl != 0) said.ttl = daemon.ttl;
+  return Conversation(*this, "start_daemon").with("daemon", said).done();
+}
+
+Status Bundled::stop_daemon(SyncRole role) {
+  return Conversation(*this, "stop_daemon").with("role", std::string(word_of(role))).done();
+}
+
 Result<Tables> Bundled::tables() {
   LVSPEC_ASSIGN(const json reply, Conversation(*this, "dump").reply());
   try {
@@ -306,6 +335,8 @@ Result<Tables> Bundled::tables() {
     Tables tables;
     for (const protocol::ServiceRow& row : said.services) tables.services.push_back(hear(row));
     for (const protocol::EntryRow& row : said.entries) tables.entries.push_back(hear(row));
+    for (const auto& daemon : reply.at("daemons").get<std::vector<protocol::Daemon>>())
+      tables.daemons.push_back(hear(daemon));
     std::sort(tables.entries.begin(), tables.entries.end(), [](const Entry& a, const Entry& b) {
       return std::tie(a.is_template, a.client, a.target, a.protocol) <
              std::tie(b.is_template, b.client, b.target, b.protocol);

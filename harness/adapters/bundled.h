@@ -40,6 +40,8 @@ class Bundled : public DirectorUnderTest {
   Status set_marks(const std::vector<MarkRule>& rules) override;
   Status set_sysctl(const std::string& name, int value) override;
   Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) override;
+  Status start_daemon(const SyncDaemon& daemon) override;
+  Status stop_daemon(SyncRole role) override;
   Result<Tables> tables() override;
   Status await_fence(std::uint64_t token) override;
   Status advance(std::chrono::nanoseconds step) override;

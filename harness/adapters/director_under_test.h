@@ -11,6 +11,7 @@
 #include "harness/base/result.h"
 #include "harness/netns/namespace.h"
 #include "harness/ruleset/ruleset.h"
+#include "harness/ruleset/sync_daemon.h"
 
 namespace lvspec {
 
@@ -52,6 +53,10 @@ class DirectorUnderTest {
   virtual Status set_sysctl(const std::string& name, int value) = 0;
   /// `ipvsadm --set`, in seconds; 0 keeps.
   virtual Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) = 0;
+
+  /// State sync. Starting a daemon that runs, or stopping one that does not, is refused (SYN-14).
+  virtual Status start_daemon(const SyncDaemon& daemon) = 0;
+  virtual Status stop_daemon(SyncRole role) = 0;
 
   virtual Result<Tables> tables() = 0;
 

@@ -78,6 +78,7 @@ Entry entry_of(const ProcEntry& shown, int hz) {
   entry.is_template = shown.is_template;
   entry.state = shown.state;
   entry.expires_in = longest_shown_as(shown.expires_s, hz);
+  if (!shown.origin.empty()) entry.origin = shown.origin;
   return entry;
 }
 
@@ -130,15 +131,27 @@ Status KernelIpvs::set_sysctl(const std::string& name, int value) {
   if (name.find('/') != std::string::npos) return unsupported(what);
   return netns_.call([&]() -> Status {
     // /proc/sys/net shows the namespace of whoever opens a file there, thread by thread.
-    const std::string path = "/proc/sys/net/ipv4/vs/" + name;
+    // "sync_period" is the second integer of sync_threshold (CTL-27); whoever writes one integer sets the first.
+    const bool second = name == "sync_period";
+    const std::string path = "/proc/sys/net/ipv4/vs/" + (second ? std::string("sync_threshold") : name);
+    std::string text = std::to_string(value);
+    if (second) {
+      LVSPEC_ASSIGN(const std::string both, read_proc_file(path));
+      text = both.substr(0, both.find_first_of(" \t")) + " " + text;
+    }
     const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file.valid())
       return errno == ENOENT ? Status(unsupported(what)) : Status(system_error(fmt::format("open({})", path)));
-    const std::string text = std::to_string(value);
     if (write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return {};
     if (errno == EINVAL) return director_error(fmt::format("{}={}: {}", what, value, errno_text(errno)));
     return system_error(fmt::format("write({}, {})", path, value));
   });
+}
+
+Status KernelIpvs::start_daemon(const SyncDaemon& daemon) {
+  LVSPEC_TRY(ipvs_.start_daemon(daemon));
+  was_backup_ |= daemon.role == SyncRole::kBackup;
+  return {};
 }
 
 Result<Tables> KernelIpvs::tables() {
@@ -157,7 +170,9 @@ Result<Tables> KernelIpvs::tables() {
     }
     tables.services.push_back(std::move(state));
   }
-  LVSPEC_ASSIGN(const std::vector<ProcEntry> entries, read_connections(netns_));
+  LVSPEC_ASSIGN(tables.daemons, ipvs_.daemons());
+  const ConnectionFile file = was_backup_ ? ConnectionFile::kSync : ConnectionFile::kConnections;
+  LVSPEC_ASSIGN(const std::vector<ProcEntry> entries, read_connections(netns_, file));
   for (const ProcEntry& entry : entries) tables.entries.push_back(entry_of(entry, hz_));
   std::sort(tables.entries.begin(), tables.entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.is_template, a.client, a.target, a.protocol) <

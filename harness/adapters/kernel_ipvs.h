@@ -50,6 +50,9 @@ class KernelIpvs : public DirectorUnderTest {
     return ipvs_.set_timeouts({tcp, tcp_fin, udp});
   }
 
+  Status start_daemon(const SyncDaemon& daemon) override;
+  Status stop_daemon(SyncRole role) override { return ipvs_.stop_daemon(role); }
+
   /// Lets one tick of the kernel's clock pass before it looks, so that what an entry has left is the same whole
   /// second whether or not a tick fell between its last packet and our reading; see longest_shown_as, which says what
   /// Entry::expires_in is then: the upper end of the second that the kernel shows, never above the true value by a
@@ -76,6 +79,7 @@ class KernelIpvs : public DirectorUnderTest {
   FileDescriptor fence_;
   KernelIpvsOptions options_;
   int hz_;
+  bool was_backup_ = false;  ///< there may be entries of origin SYNC
   DirectorIdentity identity_;
   std::unique_ptr<MarkTable> marks_;  // made when the first mark is
 };

@@ -33,7 +33,7 @@ std::string Tables::str() const {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(entry.expires_in).count();
     text += fmt::format("{:<3} {:<6} {:<11} {:<18} {:<18} {}\n", entry.protocol,
                         fmt::format("{:02}:{:02}", seconds / 60, seconds % 60), entry.state, entry.client.str(),
-                        entry.target.str(), entry.server.str());
+                        entry.target.str(), entry.server.str() + (entry.origin == "SYNC" ? " SYNC" : ""));
   }
   return text;
 }

@@ -8,6 +8,7 @@
 
 #include "harness/base/ip_address.h"
 #include "harness/ruleset/ruleset.h"
+#include "harness/ruleset/sync_daemon.h"
 
 namespace lvspec {
 
@@ -22,6 +23,7 @@ struct Entry {
   bool is_template = false;
   std::string state;                      ///< "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
   std::chrono::nanoseconds expires_in{};  ///< as exactly as the director says it; whole seconds from a kernel
+  std::string origin = "LOCAL";           ///< or "SYNC": learned from a sync master (SYN-09)
 };
 
 /// One real server of one service, with its counters (CON-70).
@@ -39,7 +41,8 @@ struct ServiceState {
 
 struct Tables {
   std::vector<ServiceState> services;
-  std::vector<Entry> entries;  ///< connection entries and templates, sorted, since no order is promised (CON-04)
+  std::vector<Entry> entries;       ///< connection entries and templates, sorted, since no order is promised (CON-04)
+  std::vector<SyncDaemon> daemons;  ///< those that run, master before backup
 
   /// As `ipvsadm -L -n --persistent-conn` and `ipvsadm -L -n -c` would show them.
   std::string str() const;

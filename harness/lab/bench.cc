@@ -22,7 +22,7 @@ constexpr const char* kLocalServer = "director";
 /// has arrived has all packets sent before it in front of it.
 class Fence {
  public:
-  static Result<Fence> create(World& world) {
+  static Result<Fence> create(World& world, const Node& director) {
     LVSPEC_ASSIGN(FileDescriptor socket, world.client().netns.call([&]() -> Result<FileDescriptor> {
       FileDescriptor fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
       if (!fd.valid()) return system_error("client: socket(AF_PACKET)");
@@ -31,7 +31,7 @@ class Fence {
     Fence fence;
     fence.socket_ = std::move(socket);
     fence.ifindex_ = world.client().port.ifindex;
-    const MacAddress to = world.director().port.mac, from = world.client().port.mac;
+    const MacAddress to = director.port.mac, from = world.client().port.mac;
     std::copy(to.begin(), to.end(), fence.frame_.begin());
     std::copy(from.begin(), from.end(), fence.frame_.begin() + 6);
     fence.frame_[12] = 0x88;
@@ -78,15 +78,44 @@ struct Bench::State {
   RealServers servers;
   Fence fence;
   std::unique_ptr<DirectorUnderTest> director;
+  std::optional<Fence> standby_fence;
+  std::unique_ptr<DirectorUnderTest> standby;
+  bool one_clock = false;                // both directors live by the time of one kernel
   std::chrono::nanoseconds elapsed{0};   // by elapse
   std::chrono::nanoseconds built_at{0};  // by the lab's own clock
   History history;
   std::function<void(Bench&)> closing;
 };
 
-Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory) const {
+namespace {
+
+Result<std::unique_ptr<DirectorUnderTest>> start_at(World& world, const Node& node, const DirectorFactory& factory,
+                                                    const IpAddress& dip, const IpAddress& dip6) {
+  const Topology& topology = world.topology();
+  DirectorSite site;
+  site.netns = &node.netns;
+  if (factory.place == DirectorPlace::kInline) site.stack_interface = "stack0";
+  site.addresses = {dip};
+  if (topology.ipv6) site.addresses.push_back(dip6);
+  site.addresses.insert(site.addresses.end(), topology.vips.begin(), topology.vips.end());
+  return factory.start(site);
+}
+
+}  // namespace
+
+Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& director) const {
+  return build(lab, director, has_standby_ ? &director : nullptr);
+}
+
+Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& director,
+                               const DirectorFactory& standby) const {
+  return build(lab, director, &standby);
+}
+
+Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory, const DirectorFactory* standby) const {
   Topology topology = topology_;
   topology.director_place = factory.place;
+  if (standby != nullptr) topology.standby_place = standby->place;
   LVSPEC_ASSIGN(World world, World::build(topology));
   LVSPEC_ASSIGN(Capture capture, Capture::start(world.segment()));
   LVSPEC_ASSIGN(RealServers servers, RealServers::create());
@@ -95,18 +124,19 @@ Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory) c
     LVSPEC_TRY(servers.add(node.name, node.netns, listen_.tcp, listen_.udp));
   }
   if (has_local_) LVSPEC_TRY(servers.add(kLocalServer, world.director_stack(), local_.tcp, local_.udp));
-  LVSPEC_ASSIGN(Fence fence, Fence::create(world));
+  LVSPEC_ASSIGN(Fence fence, Fence::create(world, world.director()));
 
   auto state = std::make_unique<Bench::State>(lab, std::move(world), std::move(servers), std::move(fence));
   if (lab.now) state->built_at = lab.now();
   state->capture.emplace(std::move(capture));
-  DirectorSite site;
-  site.netns = &state->world.director().netns;
-  if (factory.place == DirectorPlace::kInline) site.stack_interface = state->world.stack_port().name;
-  site.addresses = {topology.director(AF_INET)};
-  if (topology.ipv6) site.addresses.push_back(topology.director(AF_INET6));
-  site.addresses.insert(site.addresses.end(), topology.vips.begin(), topology.vips.end());
-  LVSPEC_ASSIGN(state->director, factory.start(site));
+  LVSPEC_ASSIGN(state->director, start_at(state->world, state->world.director(), factory, topology.director(AF_INET),
+                                          topology.director(AF_INET6)));
+  if (standby != nullptr) {
+    LVSPEC_ASSIGN(state->standby_fence, Fence::create(state->world, state->world.standby()));
+    LVSPEC_ASSIGN(state->standby, start_at(state->world, state->world.standby(), *standby, topology.standby(AF_INET),
+                                           topology.standby(AF_INET6)));
+    state->one_clock = factory.place == DirectorPlace::kStack && standby->place == DirectorPlace::kStack;
+  }
   return Bench(std::move(state));
 }
 
@@ -117,6 +147,7 @@ Bench::~Bench() {
   if (state_->closing) state_->closing(*this);
   // The director first: a process outside its world would see interfaces vanish under it.
   state_->director.reset();
+  state_->standby.reset();
 }
 
 void Bench::on_close(std::function<void(Bench&)> action) { state_->closing = std::move(action); }
@@ -158,7 +189,7 @@ IpAddress Bench::rip_of(const std::string& name, int family) const {
 
 void Bench::note(const std::string& what) { state_->history.add(elapsed(), what); }
 
-Status Bench::add(VirtualService service) {
+VirtualService Bench::with_servers(VirtualService service) const {
   if (service.servers.empty()) {
     for (int i = 1; i <= state_->world.topology().server_count; ++i) {
       RealServer server;
@@ -167,6 +198,11 @@ Status Bench::add(VirtualService service) {
       service.servers.push_back(server);
     }
   }
+  return service;
+}
+
+Status Bench::add(VirtualService service) {
+  service = with_servers(std::move(service));
   note("add " + service.str());
   return state_->director->add_service(service);
 }
@@ -215,11 +251,18 @@ Status Bench::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32
   return state_->director->set_timeouts(tcp, tcp_fin, udp);
 }
 
-void Bench::settle() { must(state_->fence.raise(*state_->director)); }
+void Bench::settle() {
+  must(state_->fence.raise(*state_->director));
+  if (state_->standby) must(state_->standby_fence->raise(*state_->standby));
+}
 
 void Bench::elapse(std::chrono::nanoseconds time) {
   settle();
   must(state_->lab.elapse(*state_->director, time));
+  if (state_->standby && !state_->one_clock) {
+    must(state_->standby_fence->raise(*state_->standby));  // what the first one has sent is older
+    must(state_->lab.elapse(*state_->standby, time));
+  }
   state_->elapsed += time;
   note(fmt::format("{} s have passed", std::chrono::duration<double>(time).count()));
 }
@@ -277,12 +320,66 @@ void Bench::set_link(const std::string& name, bool up) {
 
 DirectorUnderTest& Bench::director() { return *state_->director; }
 
+DirectorUnderTest& Bench::standby() {
+  LVSPEC_CHECK(state_->standby != nullptr);
+  return *state_->standby;
+}
+
+Status Bench::add_to_standby(VirtualService service) {
+  service = with_servers(std::move(service));
+  note("standby: add " + service.str());
+  return standby().add_service(service);
+}
+
+Status Bench::set_sysctl_of_both(const std::string& name, int value) {
+  LVSPEC_TRY(set_sysctl(name, value));
+  note("standby: the same sysctl");
+  return standby().set_sysctl(name, value);
+}
+
+Status Bench::start_sync() {
+  note("sync: a master, the standby its backup");
+  LVSPEC_TRY(director().start_daemon({.role = SyncRole::kMaster}));
+  return standby().start_daemon({.role = SyncRole::kBackup});
+}
+
+// Checked every second, sent after two (SYN-02), each of them late by a tick.
+void Bench::let_sync_arrive() { elapse(std::chrono::milliseconds(3500)); }
+
+Tables Bench::standby_tables() {
+  settle();
+  return must(standby().tables());
+}
+
+std::vector<Entry> Bench::standby_templates() {
+  std::vector<Entry> entries = standby_tables().entries;
+  std::erase_if(entries, [](const Entry& entry) { return !entry.is_template; });
+  return entries;
+}
+
+std::vector<Entry> Bench::standby_connections() {
+  std::vector<Entry> entries = standby_tables().entries;
+  std::erase_if(entries, [](const Entry& entry) { return entry.is_template; });
+  return entries;
+}
+
+void Bench::fail_over() {
+  note("fail-over: clients reach the standby");
+  for (const SyncDaemon& daemon : tables().daemons) must(director().stop_daemon(daemon.role));
+  must(state_->world.fail_over());
+}
+
 void Bench::keep_evidence(CaseFile& file) {
   // Each piece on its own: one that cannot be had must not cost us the others.
   const auto keep = [&](const std::string& name, const std::string& text) { (void)file.add_text(name, text); };
   keep("history.txt", state_->history.text());
   keep("tables.txt", belief_teller()());
   keep("director.log", state_->director->log());
+  if (state_->standby) {
+    keep("standby.log", state_->standby->log());
+    const Result<Tables> tables = state_->standby->tables();
+    keep("standby-tables.txt", tables.ok() ? tables->str() : tables.error().message);
+  }
   std::string seen;
   for (const Sighting& sighting : state_->servers.log()) seen += text_of(sighting) + "\n";
   keep("servers.txt", seen);

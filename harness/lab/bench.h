@@ -52,7 +52,14 @@ class BenchPlan {
     topology_.vips = std::move(vips);
     return *this;
   }
+  /// A second director of the same kind, which takes over with Bench::fail_over().
+  BenchPlan& standby() {
+    has_standby_ = true;
+    return *this;
+  }
   Result<Bench> build(const Lab& lab, const DirectorFactory& director) const;
+  /// The same with a standby of another kind.
+  Result<Bench> build(const Lab& lab, const DirectorFactory& director, const DirectorFactory& standby) const;
 
  private:
   friend class Bench;
@@ -60,6 +67,9 @@ class BenchPlan {
   Listen listen_;
   Listen local_;
   bool has_local_ = false;
+  bool has_standby_ = false;
+
+  Result<Bench> build(const Lab& lab, const DirectorFactory& director, const DirectorFactory* standby) const;
 };
 
 /// One client of a bench: an address, and what can be done from it. Cheap to copy; lives no longer than its bench.
@@ -147,6 +157,21 @@ class Bench {
   void set_link(const std::string& name, bool up);
 
   DirectorUnderTest& director();
+  /// The second director; there must be one. Orders go to it directly, and to both by the calls that say so.
+  DirectorUnderTest& standby();
+  /// The service with all real servers to the standby, as add() does it.
+  Status add_to_standby(VirtualService service);
+  /// A sysctl of both directors.
+  Status set_sysctl_of_both(const std::string& name, int value);
+  /// The first director becomes sync master, the standby its backup.
+  Status start_sync();
+  /// Lets everything that the master has to say arrive at the backup (SYN-02).
+  void let_sync_arrive();
+  Tables standby_tables();
+  std::vector<Entry> standby_templates();
+  std::vector<Entry> standby_connections();
+  /// The first director is dead to the world: from now on clients reach the standby, and its sync daemons are silent.
+  void fail_over();
   /// Tells the director's tables as text, for a failure's message. To be asked while the bench stands, wherever it
   /// has been moved to.
   std::function<std::string()> belief_teller();
@@ -161,6 +186,7 @@ class Bench {
   struct State;
   explicit Bench(std::unique_ptr<State> state);
   void settle();
+  VirtualService with_servers(VirtualService service) const;
   void note(const std::string& what);
 
   std::unique_ptr<State> state_;

@@ -8,6 +8,7 @@ namespace lvspec {
 namespace {
 
 constexpr std::uint64_t kDirectorNumber = 1;
+constexpr std::uint64_t kStandbyNumber = 2;
 constexpr std::uint64_t kServersStart = 10;
 
 const Prefix& lan(int family) { return family == AF_INET6 ? addresses::kLan6 : addresses::kLan; }
@@ -28,5 +29,6 @@ IpAddress Topology::real_server(int i, int family) const {
 }
 
 IpAddress Topology::director(int family) const { return lan(family).address.plus(kDirectorNumber); }
+IpAddress Topology::standby(int family) const { return lan(family).address.plus(kStandbyNumber); }
 
 }  // namespace lvspec

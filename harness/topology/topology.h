@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ inline const Prefix kClients = Prefix::of("192.0.2.0/24");      ///< client i is
 inline const Prefix kClients6 = Prefix::of("2001:db8:2::/64");  ///< client i is 2001:db8:2::i
 inline const Prefix kVips = Prefix::of("198.51.100.0/24");
 inline const Prefix kVips6 = Prefix::of("2001:db8:51::/64");
-inline const Prefix kLan = Prefix::of("203.0.113.0/24");  ///< director .1, real server i .10+i, clients' router .254
+inline const Prefix kLan =
+    Prefix::of("203.0.113.0/24");  ///< director .1, standby .2, real server i .10+i, clients' router .254
 inline const Prefix kLan6 = Prefix::of("2001:db8:113::/64");  ///< the same: ::1, ::(10+i), ::fe
 }  // namespace addresses
 
@@ -41,11 +43,15 @@ struct Topology {
   int server_count = 3;
   std::vector<IpAddress> vips = {IpAddress::of("198.51.100.10"), IpAddress::of("2001:db8:51::10")};
   DirectorPlace director_place = DirectorPlace::kStack;
+  /// A second director with the same VIPs, which takes over when the first fails; none: there is no such node. The
+  /// router in front of both has a static neighbour entry for each VIP then, and World::fail_over() changes it.
+  std::optional<DirectorPlace> standby_place = std::nullopt;
   bool ipv6 = true;
 
   IpAddress client(int i, int family = AF_INET) const;       ///< i from 1
   IpAddress real_server(int i, int family = AF_INET) const;  ///< RIP; i from 1
   IpAddress director(int family = AF_INET) const;            ///< DIP
+  IpAddress standby(int family = AF_INET) const;             ///< DIP of the second director
 };
 
 }  // namespace lvspec

@@ -27,10 +27,11 @@ constexpr int kBridge = 2;
 /// A port of the segment is 100 + the last byte of its node's LAN address: p-real1 is 111.
 constexpr int kPortBase = 100;
 constexpr int kDirectorByte = 1;
+constexpr int kStandbyByte = 2;
 constexpr int kServerByte = 10;  // real server i is 10 + i
 constexpr int kClientByte = 254;
 constexpr int kMaxServers = kClientByte - 1 - kServerByte;
-constexpr std::size_t kNodesBesideServers = 2;
+constexpr std::size_t kNodesBesideServers = 2;  // in front of them; the standby stands behind
 
 constexpr std::chrono::seconds kReadyDeadline{2};
 constexpr std::chrono::microseconds kReadyPause{50};
@@ -119,23 +120,23 @@ class Builder {
     }
   }
 
-  /// The stack of the director: of its own node, or of the namespace behind it.
-  void director_stack(RtBatch& batch) const {
+  /// The stack of a director: of its own node, or of the namespace behind it.
+  void director_stack(RtBatch& batch, int last_byte) const {
     raise_links(batch, plain_conf());
     for (const int family : families()) {
-      add_lan_address(batch, family, kDirectorByte);
+      add_lan_address(batch, family, last_byte);
       add_vips(batch, family, kEth0);
-      add_routes_to_clients(batch, family, kDirectorByte);
+      add_routes_to_clients(batch, family, last_byte);
     }
   }
 
   /// The wire side of an inline director: no address, and no ARP, so nothing here answers but the director. (With
   /// IFF_NOARP the kernel drops ARP that comes in; packet sockets see it all the same.)
-  void inline_director(RtBatch& batch, const NetworkNamespace& stack) const {
+  void inline_director(RtBatch& batch, const NetworkNamespace& stack, int last_byte) const {
     // stack0 has an address of its own kind: what the director sends into it is for the MAC of the wire, which is
     // that of eth0 at the other end.
     batch.add_veth({.name = "stack0", .ifindex = kStack0, .mac = switch_mac(0)},
-                   {.name = "eth0", .ifindex = kEth0, .mac = node_mac(kDirectorByte)}, stack);
+                   {.name = "eth0", .ifindex = kEth0, .mac = node_mac(last_byte)}, stack);
     batch.change_link(kLo, {.up = true});
     for (const int port : {kEth0, kStack0}) {
       batch.change_link(port, {.arp = false, .no_ipv6_link_local = true, .ipv4 = plain_conf()});
@@ -157,11 +158,17 @@ class Builder {
     }
   }
 
-  /// What the director's eth0 is asked for.
-  std::vector<IpAddress> director_addresses() const {
+  /// With two directors nobody asks who has a VIP: the router knows.
+  void vips_at(RtBatch& client, int last_byte) const {
+    for (const IpAddress& vip : topology_.vips)
+      if (topology_.ipv6 || !vip.is_v6()) client.add_neighbour(kEth0, vip, node_mac(last_byte));
+  }
+
+  /// What a director's eth0 is asked for.
+  std::vector<IpAddress> director_addresses(int last_byte) const {
     std::vector<IpAddress> all = topology_.vips;
-    all.push_back(topology_.director(AF_INET));
-    all.push_back(topology_.director(AF_INET6));
+    for (const Prefix& lan : {addresses::kLan, addresses::kLan6})
+      all.push_back(lan.address.plus(static_cast<std::uint64_t>(last_byte)));
     return all;
   }
 
@@ -294,11 +301,12 @@ Result<World> World::build(const Topology& topology) {
         {std::move(name), std::move(netns), Port{"eth0", kEth0, node_mac(last_byte), kPortBase + last_byte}});
     return {};
   };
-  world.nodes_.reserve(kNodesBesideServers + static_cast<std::size_t>(topology.server_count));
+  world.nodes_.reserve(kNodesBesideServers + static_cast<std::size_t>(topology.server_count) + 1);
   batches.reserve(world.nodes_.capacity());
   LVSPEC_TRY(add_node("client", kClientByte));
   LVSPEC_TRY(add_node("director", kDirectorByte));
   for (int i = 1; i <= topology.server_count; ++i) LVSPEC_TRY(add_node(fmt::format("real{}", i), kServerByte + i));
+  if (topology.standby_place) LVSPEC_TRY(add_node("standby", kStandbyByte));
 
   LVSPEC_ASSIGN(RtBatch segment_batch, RtBatch::open(world.segment_));
   builder.segment(segment_batch, world.nodes_);
@@ -307,19 +315,32 @@ Result<World> World::build(const Topology& topology) {
   const bool any_ipv6_source =
       topology.ipv6 && write_sysctl(world.client().netns, "/proc/sys/net/ipv6/ip_nonlocal_bind", "1");
   builder.client(batches[0], any_ipv6_source);
-  if (topology.director_place == DirectorPlace::kStack) {
-    builder.director_stack(batches[1]);
-  } else {
-    LVSPEC_ASSIGN(NetworkNamespace stack, NetworkNamespace::create("director-stack"));
+  // @param stacks  where the namespace behind an inline director goes
+  const auto furnish_director = [&](RtBatch& batch, const std::string& name, int last_byte, DirectorPlace place,
+                                    std::vector<NetworkNamespace>* stacks) -> Status {
+    if (place == DirectorPlace::kStack) {
+      builder.director_stack(batch, last_byte);
+      return {};
+    }
+    LVSPEC_ASSIGN(NetworkNamespace stack, NetworkNamespace::create(name + "-stack"));
     LVSPEC_ASSIGN(RtBatch stack_batch, RtBatch::open(stack));
-    builder.inline_director(batches[1], stack);
-    LVSPEC_TRY(batches[1].commit());
-    builder.director_stack(stack_batch);
+    builder.inline_director(batch, stack, last_byte);
+    LVSPEC_TRY(batch.commit());
+    builder.director_stack(stack_batch, last_byte);
     LVSPEC_TRY(stack_batch.commit());
-    LVSPEC_TRY(wait_for_link(batches[1], "director", kStack0));
-    if (topology.ipv6) LVSPEC_TRY(wait_for_groups(stack_batch, "director-stack", builder.director_addresses()));
-    world.stack_port_ = Port{"stack0", kStack0, node_mac(kDirectorByte), 0};
-    world.director_stack_.push_back(std::move(stack));
+    LVSPEC_TRY(wait_for_link(batch, name, kStack0));
+    if (topology.ipv6)
+      LVSPEC_TRY(wait_for_groups(stack_batch, name + "-stack", builder.director_addresses(last_byte)));
+    stacks->push_back(std::move(stack));
+    return {};
+  };
+  LVSPEC_TRY(
+      furnish_director(batches[1], "director", kDirectorByte, topology.director_place, &world.director_stack_));
+  if (!world.director_stack_.empty()) world.stack_port_ = Port{"stack0", kStack0, node_mac(kDirectorByte), 0};
+  if (topology.standby_place) {
+    LVSPEC_TRY(
+        furnish_director(batches.back(), "standby", kStandbyByte, *topology.standby_place, &world.standby_stack_));
+    builder.vips_at(batches[0], kDirectorByte);
   }
   for (int i = 1; i <= topology.server_count; ++i)
     builder.real_server(batches[kNodesBesideServers + static_cast<std::size_t>(i) - 1], i);
@@ -331,7 +352,9 @@ Result<World> World::build(const Topology& topology) {
   if (!topology.ipv6) return world;
   LVSPEC_TRY(wait_for_groups(batches[0], "client", {addresses::kLan6.address.plus(kClientByte)}));
   if (topology.director_place == DirectorPlace::kStack)
-    LVSPEC_TRY(wait_for_groups(batches[1], "director", builder.director_addresses()));
+    LVSPEC_TRY(wait_for_groups(batches[1], "director", builder.director_addresses(kDirectorByte)));
+  if (topology.standby_place == DirectorPlace::kStack)
+    LVSPEC_TRY(wait_for_groups(batches.back(), "standby", builder.director_addresses(kStandbyByte)));
   for (int i = 1; i <= topology.server_count; ++i)
     LVSPEC_TRY(wait_for_groups(batches[kNodesBesideServers + static_cast<std::size_t>(i) - 1],
                                world.real_server(i).name, {topology.real_server(i, AF_INET6)}));
@@ -348,7 +371,15 @@ Status World::set_link(Node& node, bool up) {
   LVSPEC_TRY(wait_for_link(batch, node.name, node.port.ifindex));
   for (const Node& other : nodes_) LVSPEC_TRY(forget_unanswered(other.netns));
   for (const NetworkNamespace& stack : director_stack_) LVSPEC_TRY(forget_unanswered(stack));
+  for (const NetworkNamespace& stack : standby_stack_) LVSPEC_TRY(forget_unanswered(stack));
   return {};
+}
+
+Status World::fail_over() {
+  LVSPEC_CHECK(topology_.standby_place.has_value());
+  LVSPEC_ASSIGN(RtBatch batch, RtBatch::open(client().netns));
+  Builder(topology_).vips_at(batch, kStandbyByte);
+  return batch.commit();
 }
 
 }  // namespace lvspec

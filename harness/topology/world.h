@@ -35,21 +35,27 @@ class World {
   Node& client() { return nodes_[0]; }
   /// Where the director's process runs; its eth0 is the wire.
   Node& director() { return nodes_[1]; }
+  /// The second director's node; there must be one.
+  Node& standby() { return nodes_.back(); }
   /// i from 1.
   Node& real_server(int i) { return nodes_[1 + static_cast<std::size_t>(i)]; }
-  /// All nodes with a link to the segment: client, director, real servers.
+  /// All nodes with a link to the segment: client, director, real servers, standby.
   std::vector<Node>& nodes() { return nodes_; }
   /// The switch: a bridge and the far ends of all links; the place to capture.
   NetworkNamespace& segment() { return segment_; }
   /// The network stack that owns DIP and VIPs. kStack: the director's own namespace. kInline: a namespace behind the
   /// director, linked to it by the pair `stack0` (director's side) and `eth0` (this side).
   NetworkNamespace& director_stack() { return director_stack_.empty() ? director().netns : director_stack_[0]; }
-  /// kInline only: the director's side of that pair, and the MAC that both its wire and its stack have.
+  /// kInline only, and the same for the standby but for the MAC: the director's side of that pair, and the MAC that
+  /// both its wire and its stack have.
   const Port& stack_port() const { return stack_port_; }
 
   /// Raises or cuts the link of a node, at the switch's end: the node sees its carrier go. When it returns from
   /// raising, frames pass, and no node waits any longer for an ARP or ND answer that the cut has swallowed.
   Status set_link(Node& node, bool up);
+
+  /// From now on packets for the VIPs go to the standby.
+  Status fail_over();
 
  private:
   World(Topology topology, NetworkNamespace segment) : topology_(std::move(topology)), segment_(std::move(segment)) {}
@@ -58,6 +64,7 @@ class World {
   NetworkNamespace segment_;
   std::vector<Node> nodes_;
   std::vector<NetworkNamespace> director_stack_;  // none or one
+  std::vector<NetworkNamespace> standby_stack_;   // none or one
   Port stack_port_;
 };
 
