@@ -156,6 +156,8 @@ Outcome ServiceTable::edit(VirtualService& service, const ServiceSettings& setti
 }
 
 void ServiceTable::remove(VirtualService& service) {
+  // The scheduler goes first, with what it remembers: a table of mh is not built anew for each server that follows.
+  service.scheduler = new_scheduler("none", service);
   while (!service.servers.empty()) unlink_server(service, service.servers.size() - 1);
   by_key_.erase(service.key);
   --of_family_[static_cast<std::size_t>(service.key.family)];
