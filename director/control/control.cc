@@ -63,7 +63,8 @@ const std::map<std::string, Handler>& handlers() {
          reply["capabilities"] = {"ipv4", "ipv6", "tcp",    "udp",    "dr",         "local", "ppc",       "pcc",
                                   "mark", "mask", "tables", "sysctl", "edit",       "clock", "threshold", "rr",
                                   "wrr",  "lc",   "wlc",    "ftp",    "one-packet", "sed",   "nq",        "fo",
-                                  "ovf",  "dh",   "sh",     "mh",     "lblc",       "lblcr", "twos",      "stats"};
+                                  "ovf",  "dh",   "sh",     "mh",     "lblc",       "lblcr", "twos",      "stats",
+                                  "masq", "tunnel"};
          return reply;
        }},
       {"add_service",
@@ -115,6 +116,9 @@ const std::map<std::string, Handler>& handlers() {
          honoured.conn_reuse_mode = wanted.conn_reuse_mode;
          honoured.expire_nodest_conn = wanted.expire_nodest_conn;
          honoured.expire_quiescent_template = wanted.expire_quiescent_template;
+         honoured.nat_icmp_send = wanted.nat_icmp_send;
+         honoured.pmtu_disc = wanted.pmtu_disc;
+         honoured.schedule_icmp = wanted.schedule_icmp;
          honoured.sloppy_tcp = wanted.sloppy_tcp;
          honoured.run_estimation = wanted.run_estimation;
          honoured.lblc_expiration = wanted.lblc_expiration;
