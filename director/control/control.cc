@@ -183,6 +183,7 @@ std::string Control::answer(int connection, const std::string& line) {
     } else if (const auto handler = handlers().find(verb); handler != handlers().end()) {
       director_.expire(clock_.now());  // so that an order finds the tables of its own moment
       reply = handler->second(director_, clock_, request);
+      if (verb == "dump") reply["frames"] = frame_counts();
     } else {
       reply = failed("unknown-verb", fmt::format("verb \"{}\" is unknown", verb));
     }

@@ -36,7 +36,9 @@ Verdict Director::State::handle(DirectorTime now, Packet packet) {
   if (!services.has_hooks(packet.family)) return kToLocalStack;
   ConnEntry* const entry = connections.find(connection_key(packet));
   if (entry == nullptr) return schedule(now, packet);
-  if (packet.quoted != Quoted::kNo) return follow(now, *entry, packet);
+  if (packet.quoted != Quoted::kNo) {
+    return fault(Fault::kQuotedIgnored) ? kToLocalStack : follow(now, *entry, packet);
+  }
   switch (examine(*entry, packet)) {
     case Hit::kFollow:
       return follow(now, *entry, packet);
@@ -201,6 +203,7 @@ Verdict Director::State::verdict_of(const ConnEntry& entry) const {
 Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
   advance(now);
   if (!services.has_hooks(packet.family)) return kToLocalStack;
+  if (packet.quoted != Quoted::kNo && fault(Fault::kQuotedIgnored)) return kToLocalStack;
   ConnEntry* const entry = connections.find_reply(packet);
   if (entry == nullptr) {
     // FWD-15: a server behind NAT that goes on about a connection we do not know is told so.
@@ -208,7 +211,8 @@ Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
     return complain && services.masquerades(packet) ? kUnreachable : kToLocalStack;
   }
   count_packet(*entry->server, packet, /*is_reply=*/true);
-  if (packet.quoted == Quoted::kNo) connections.update_state(*entry, /*is_reply=*/true, packet, timeouts);
+  const bool heard = packet.quoted == Quoted::kNo && !fault(Fault::kLocalRepliesIgnored);
+  if (heard) connections.update_state(*entry, /*is_reply=*/true, packet, timeouts);
   connections.arm(*entry, now);
   return verdict_of(*entry);
 }

@@ -96,7 +96,20 @@ namespace lvspec::director {
   X(kMhPortIgnored, "mh-port-ignored", "flag mh-port has no effect", "")                                             \
   X(kMhFallbackIgnored, "mh-fallback-ignored", "flag mh-fallback has no effect", "")                                 \
   X(kLblcForgets, "lblc-forgets", "lblc is wlc: it keeps no address with its server", "")                            \
-  X(kLblcrReplaces, "lblcr-replaces", "lblcr has one server for an address, as lblc", "")
+  X(kLblcrReplaces, "lblcr-replaces", "lblcr has one server for an address, as lblc", "")\
+  /* Forwarding */                                                                                                   \
+  X(kTtlKept, "ttl-kept", "packets are forwarded with the TTL they came with", "")                                   \
+  X(kPortRewritten, "dr-port-rewritten", "direct routing changes the port to the server's", "")                      \
+  X(kNatPortKept, "nat-port-kept", "NAT changes the address alone", "")                                              \
+  X(kNatSourceKept, "nat-reply-source-kept", "replies leave with the real server's address", "")                     \
+  X(kTunnelTypeIgnored, "tunnel-type-ignored", "every tunnel is ipip", "")                                           \
+  X(kOuterDfMissing, "outer-df-missing", "tunnel packets never have DF", "")                                         \
+  X(kTooBigSilent, "too-big-silent", "packets that are too long vanish", "")                                         \
+  X(kHostUnreachableSilent, "host-unreachable-silent", "a server without a MAC is not told of", "")                  \
+  X(kQuotedIgnored, "icmp-errors-ignored", "ICMP errors about balanced packets stay at the director", "")            \
+  X(kEchoBalanced, "echo-swallowed", "ICMP echo to the VIP vanishes", "")                                            \
+  X(kLocalRepliesIgnored, "local-replies-ignored", "replies of a local server move no state", "")                    \
+  X(kFragmentsDropped, "fragments-dropped", "fragments are not put together", "")
 // clang-format on
 
 enum class Fault {
