@@ -19,6 +19,7 @@ struct DirectorSite {
   const NetworkNamespace* netns = nullptr;  ///< the wire is "eth0" here
   std::string stack_interface;              ///< inline directors: the way to the node's own stack; else empty
   std::vector<IpAddress> addresses;         ///< DIPs, then VIPs
+  const NetworkNamespace* stack_netns = nullptr;  ///< inline directors: whose addresses and routes count
 };
 
 /// What a director says of itself.

@@ -178,10 +178,12 @@ void RtBatch::change_link(int ifindex, const LinkChange& change) {
       nlattr* inet = mnl_attr_nest_start(message, AF_INET);
       nlattr* conf = mnl_attr_nest_start(message, IFLA_INET_CONF);
       put_conf(message, IPV4_DEVCONF_ACCEPT_LOCAL, change.ipv4.accept_local);
+      put_conf(message, IPV4_DEVCONF_ACCEPT_REDIRECTS, change.ipv4.accept_redirects);
       put_conf(message, IPV4_DEVCONF_ARP_ANNOUNCE, change.ipv4.arp_announce);
       put_conf(message, IPV4_DEVCONF_ARP_IGNORE, change.ipv4.arp_ignore);
       put_conf(message, IPV4_DEVCONF_FORWARDING, change.ipv4.forwarding);
       put_conf(message, IPV4_DEVCONF_RP_FILTER, change.ipv4.rp_filter);
+      put_conf(message, IPV4_DEVCONF_SEND_REDIRECTS, change.ipv4.send_redirects);
       mnl_attr_nest_end(message, conf);
       mnl_attr_nest_end(message, inet);
     }
