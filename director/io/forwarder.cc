@@ -79,8 +79,7 @@ Forwarder::Forwarder(Director& director, Clock& clock, const Options& options)
   neighbours_.ask = [this](const FamilyAddress& who) {
     const auto own = std::find_if(own_.begin(), own_.end(),
                                   [&](const FamilyAddress& address) { return address.family == who.family; });
-    if (own != own_.end())
-      wire_.send_copy(neighbour_request(who.family, who.address, own->address, wire_.mac()));
+    if (own != own_.end()) wire_.send_copy(neighbour_request(who.family, who.address, own->address, wire_.mac()));
   };
   // FWD-08: what the kernel's own neighbour table says of a packet that it must give up (arp_error_report()).
   neighbours_.give_up = [this](WaitingPacket& waiting) {
@@ -163,7 +162,8 @@ void Forwarder::handle_packet(MutableBytes buffer, const IpHeader& ip) {
   if (is_loopback(ip.family, ip.source)) return count(FrameEvent::kBoundary);  // FWD-11, a martian
 
   const bool is_local = there == Route::Kind::kLocal;
-  const Verdict verdict = is_local ? director_.handle(now, *packet) : director_.handle_reply(now, *packet);
+  Verdict verdict = is_local ? director_.handle(now, *packet) : director_.handle_reply(now, *packet);
+  if (fault(Fault::kTunnelTypeIgnored)) verdict.tunnel = {};
   switch (verdict.action) {
     case Verdict::Action::kPass:
       return pass(buffer, ip);
@@ -240,8 +240,8 @@ void Forwarder::pass(MutableBytes buffer, const IpHeader& ip) {
 void Forwarder::deliver(MutableBytes buffer, const IpHeader& ip, const Verdict& verdict, Way way) {
   const DirectorTime now = clock_.now();
   const bool to_server = way == Way::kToServer;
-  const FamilyAddress to = to_server ? FamilyAddress{verdict.server_family, verdict.server}
-                                     : FamilyAddress{ip.family, ip.destination};
+  const FamilyAddress to =
+      to_server ? FamilyAddress{verdict.server_family, verdict.server} : FamilyAddress{ip.family, ip.destination};
   const Route route = routes_.to(to, now);
   const MutableBytes frame = frame_of(buffer);
   if (route.kind == Route::Kind::kLocal) return deliver_locally(buffer, ip, verdict);
@@ -250,7 +250,7 @@ void Forwarder::deliver(MutableBytes buffer, const IpHeader& ip, const Verdict& 
     if (!fault(Fault::kHostUnreachableSilent)) tell(frame, ip, {.kind = IcmpError::Kind::kHostUnreachable});
     return;
   }
-  if (ip.ttl <= 1) {  // FWD-06
+  if (ip.ttl <= 1 && !fault(Fault::kTtlKept)) {  // FWD-06
     count(FrameEvent::kTimeExceeded);
     return tell(frame, ip, {.kind = IcmpError::Kind::kTimeExceeded});
   }
@@ -269,8 +269,8 @@ void Forwarder::deliver(MutableBytes buffer, const IpHeader& ip, const Verdict& 
   // FWD-07. What has to be cut on its way is cut below; an ICMP error is cut rather than answered by an error.
   std::size_t longest = ip.total;
   if (offload.has_segments()) longest = TcpSegments(packet_of(buffer), ip, offload.segment_size).longest();
-  const bool may_be_cut = ip.family == Family::kIpv4 && (!ip.dont_fragment || is_icmp(ip) ||
-                                                         (is_tunnel && !verdict.path_mtu_discovery));
+  const bool may_be_cut =
+      ip.family == Family::kIpv4 && (!ip.dont_fragment || is_icmp(ip) || (is_tunnel && !verdict.path_mtu_discovery));
   if (longest > mtu && !may_be_cut) {
     count(FrameEvent::kTooBig);
     if (!fault(Fault::kTooBigSilent)) {
@@ -351,8 +351,7 @@ void Forwarder::send_through_tunnel(MutableBytes buffer, const IpHeader& ip, con
   std::optional<RemoteChecksum> remote;
   if (offload.is_partial()) {
     const auto from = static_cast<std::uint16_t>(offload.checksum_from - kEthernet);
-    const bool wanted =
-        verdict.tunnel.type == TunnelType::kGue && verdict.tunnel.checksum == TunnelChecksum::kRemote;
+    const bool wanted = verdict.tunnel.type == TunnelType::kGue && verdict.tunnel.checksum == TunnelChecksum::kRemote;
     if (wanted) {
       remote = RemoteChecksum{from, static_cast<std::uint16_t>(from + offload.checksum_at)};
     } else {

@@ -60,9 +60,8 @@ std::optional<std::vector<std::byte>> Reassembly::add(DirectorTime now, Bytes pa
   auto found = packets_.find(key);
   if (found == packets_.end()) {
     if (packets_.size() == kMostPackets) {
-      packets_.erase(std::min_element(packets_.begin(), packets_.end(), [](const auto& a, const auto& b) {
-        return a.second.since < b.second.since;
-      }));
+      packets_.erase(std::min_element(packets_.begin(), packets_.end(),
+                                      [](const auto& a, const auto& b) { return a.second.since < b.second.since; }));
     }
     found = packets_.emplace(key, Unfinished{.since = now, .header = {}, .pieces = {}, .length = {}}).first;
   }

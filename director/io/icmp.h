@@ -30,9 +30,9 @@ bool may_be_told(Bytes packet, const IpHeader& ip);
 
 /// What an ICMP error quotes.
 struct Quotation {
-  IpHeader ip;           ///< of the quoted packet, with offsets from its own first byte
-  std::size_t at = 0;    ///< where it begins
-  Packet turned;         ///< turned round, as the core wants it; quoted kByError
+  IpHeader ip;         ///< of the quoted packet, with offsets from its own first byte
+  std::size_t at = 0;  ///< where it begins
+  Packet turned;       ///< turned round, as the core wants it; quoted kByError
   std::uint8_t type = 0, code = 0;
   std::uint32_t mtu = 0;  ///< of "fragmentation needed" and "packet too big"
   bool is_too_big() const { return (ip.family == Family::kIpv4) ? type == 3 && code == 4 : type == 2; }

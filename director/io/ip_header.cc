@@ -55,8 +55,7 @@ IpHeader read_ipv6(Bytes packet, bool is_quoted) {
   const std::size_t end = std::min(packet.size(), ip.total);
   for (;;) {
     ip.protocol = u8_at(packet, ip.next_header);
-    const bool options =
-        ip.protocol == kHopByHop || ip.protocol == kRouting || ip.protocol == kDestinationOptions;
+    const bool options = ip.protocol == kHopByHop || ip.protocol == kRouting || ip.protocol == kDestinationOptions;
     if (!options && ip.protocol != kIpprotoFragment) return ip;
     if (end < ip.transport + 8) return wrong(Malformed::kHeaderCutShort);
     ip.next_header = ip.transport;

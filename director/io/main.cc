@@ -75,8 +75,9 @@ void serve(Director& director, Clock& clock, const Options& options) {
   forwarder.on_fence = [&](std::uint64_t token) { server.fence(token); };
 
   while (!control.stopped() && !server.orphaned()) {
-    std::vector<pollfd> fds = {
-        {forwarder.wire_fd(), POLLIN, 0}, {forwarder.stack_fd(), POLLIN, 0}, {signals, POLLIN, 0},
+    std::vector<pollfd> fds = {{forwarder.wire_fd(), POLLIN, 0},
+                               {forwarder.stack_fd(), POLLIN, 0},
+                               {signals, POLLIN, 0},
                                {forwarder.routes_fd(), POLLIN, 0}};
     const auto control_fds = server.interests();
     fds.insert(fds.end(), control_fds.begin(), control_fds.end());
@@ -117,9 +118,10 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--address", options.addresses,
                  "an address of this machine, VIPs included; the first of each family asks for MACs");
-  app.add_option("--stack-netns", options.forwarder.stack_netns,
-                 "network namespace that the machine's addresses and routes are in, as a path (default: every address "
-                 "but the machine's own is on the wire)");
+  app.add_option(
+      "--stack-netns", options.forwarder.stack_netns,
+      "network namespace that the machine's addresses and routes are in, as a path (default: every address "
+      "but the machine's own is on the wire)");
   app.add_option("--clock", options.clock, "real, or manual: time moves by the verb \"advance\" alone")
       ->check(CLI::IsMember({"real", "manual"}))
       ->capture_default_str();

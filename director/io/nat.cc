@@ -69,8 +69,8 @@ void translate(MutableBytes packet, const IpHeader& ip, End end, const Address& 
   if (is_udp && u16_at(segment, at) == 0) put_u16(segment, at, 0xffff);
 }
 
-void translate_error(MutableBytes packet, const IpHeader& ip, End outer, const IpHeader& quoted, std::size_t quoted_at,
-                     const Address& address, std::uint16_t port) {
+void translate_error(MutableBytes packet, const IpHeader& ip, End outer, const IpHeader& quoted,
+                     std::size_t quoted_at, const Address& address, std::uint16_t port) {
   change_address(packet, ip.family, outer, address);
   // The quoted packet went the other way: what is our destination was its source.
   const End inner = outer == End::kDestination ? End::kSource : End::kDestination;

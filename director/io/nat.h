@@ -23,8 +23,8 @@ void translate(MutableBytes packet, const IpHeader& ip, End end, const Address& 
 /// @param packet  the error, from its IP header on
 /// @param quoted  of the packet it quotes, which begins at `quoted_at`
 /// Source: Linux ip_vs_core.c, ip_vs_nat_icmp(), ip_vs_nat_icmp_v6().
-void translate_error(MutableBytes packet, const IpHeader& ip, End outer, const IpHeader& quoted, std::size_t quoted_at,
-                     const Address& address, std::uint16_t port);
+void translate_error(MutableBytes packet, const IpHeader& ip, End outer, const IpHeader& quoted,
+                     std::size_t quoted_at, const Address& address, std::uint16_t port);
 
 /// Is enough of the transport header there for translate()?
 bool has_ports(Bytes packet, const IpHeader& ip);

@@ -15,7 +15,8 @@ TcpSegments::TcpSegments(Bytes packet, const IpHeader& ip, std::size_t segment_s
     : packet_(packet.first(ip.total)),
       ip_(ip),
       segment_size_(std::max<std::size_t>(segment_size, 1)),
-      headers_(std::min(ip.transport + std::size_t{4} * (u8_at(packet, ip.transport + kDataOffset) >> 4), ip.total)) {}
+      headers_(std::min(ip.transport + std::size_t{4} * (u8_at(packet, ip.transport + kDataOffset) >> 4), ip.total)) {
+}
 
 std::size_t TcpSegments::longest() const { return std::min(headers_ + segment_size_, packet_.size()); }
 

@@ -54,8 +54,7 @@ void put_gue(MutableBytes datagram, const Tunnel& tunnel, const TunnelEnds& ends
     put_u16(gue, 10, remote->at);
   }
   if (tunnel.checksum == TunnelChecksum::kNone) return;
-  const std::uint32_t pseudo =
-      pseudo_sum(ends.family, ends.source, ends.destination, kIpprotoUdp, datagram.size());
+  const std::uint32_t pseudo = pseudo_sum(ends.family, ends.source, ends.destination, kIpprotoUdp, datagram.size());
   const std::uint16_t checksum = checksum_of(sum_of(datagram, pseudo));
   put_u16(datagram, 6, checksum == 0 ? 0xffff : checksum);
 }

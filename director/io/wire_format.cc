@@ -71,8 +71,7 @@ std::vector<std::byte> neighbour_request(Family family, const Address& target, c
 }
 
 std::optional<Neighbour> neighbour_in(std::span<const std::byte> frame) {
-  if (ether_type_of(frame) == kTypeArp && frame.size() >= kEthernet + 28 &&
-      u16_at(frame, kEthernet + 2) == kTypeIpv4)
+  if (ether_type_of(frame) == kTypeArp && frame.size() >= kEthernet + 28 && u16_at(frame, kEthernet + 2) == kTypeIpv4)
     return Neighbour{Family::kIpv4, address_at(frame, kEthernet + 14, Family::kIpv4), mac_at(frame, kEthernet + 8)};
 
   constexpr std::size_t kIcmpAt = kEthernet + kIpv6;

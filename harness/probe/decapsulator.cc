@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -125,8 +126,11 @@ Result<FileDescriptor> packet_socket(const std::string& node, const char* interf
 Result<FileDescriptor> mute(const std::string& node, int family, int type, int protocol) {
   FileDescriptor fd(::socket(family, type | SOCK_CLOEXEC, protocol));
   if (!fd.valid()) return system_error(fmt::format("{}: socket({}, {}, {})", node, family, type, protocol));
-  const int least = 0;
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+  // Nothing is queued either: a socket whose buffer is full does not count as one that serves.
+  sock_filter nothing = {BPF_RET | BPF_K, 0, 0, 0};
+  const sock_fprog filter = {1, &nothing};
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
+    return system_error(node + ": setsockopt(SO_ATTACH_FILTER)");
   if (type != SOCK_DGRAM) return fd;
   const int on = 1;
   sockaddr_storage at{};
@@ -153,8 +157,12 @@ struct End {
 
   void serve(Bytes buffer) const {
     for (;;) {
-      const ssize_t size = recv(wire.get(), buffer.data(), buffer.size(), 0);
+      sockaddr_ll from{};
+      socklen_t length = sizeof from;
+      const ssize_t size =
+          recvfrom(wire.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
       if (size < 0 && errno == EINTR) continue;
+      if (size >= 0 && from.sll_pkttype == PACKET_OTHERHOST) continue;  // the switch floods what it has not learned
       if (size < static_cast<ssize_t>(kVirtio + kEthernet)) return;
       carry(buffer.first(static_cast<std::size_t>(size)));
     }
@@ -175,7 +183,8 @@ struct End {
     std::array<std::uint8_t, kVirtio + kEthernet> head{};
     if (offload.checksum_from >= kEthernet + inside->at) {
       offload.checksum_from = static_cast<std::uint16_t>(offload.checksum_from - inside->at);
-      offload.headers = static_cast<std::uint16_t>(offload.headers - inside->at);
+      // Said of segments only, else zero.
+      if (offload.headers > inside->at) offload.headers = static_cast<std::uint16_t>(offload.headers - inside->at);
     } else {
       offload = {};
     }

@@ -74,8 +74,12 @@ std::optional<HeardPacket> Tap::await(const std::function<bool(const HeardPacket
   const auto deadline = std::chrono::steady_clock::now() + patience;
   std::vector<std::uint8_t> buffer(1 << 16);
   for (;;) {
-    const ssize_t size = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    sockaddr_ll from{};
+    socklen_t length = sizeof from;
+    const ssize_t size =
+        recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
     if (size >= 0) {
+      if (from.sll_pkttype == PACKET_OTHERHOST) continue;  // the switch floods what it has not learned yet
       auto packet = packet_in(buffer.data(), static_cast<std::size_t>(size));
       if (packet && fits(*packet)) return packet;
       continue;

@@ -33,7 +33,7 @@ struct HeardPacket {
 
 std::ostream& operator<<(std::ostream& out, const HeardPacket& packet);
 
-/// Hears every IP packet that arrives at a node from now on.
+/// Hears every IP packet that arrives at a node, for its MAC, from now on.
 class Tap {
  public:
   /// Errors name node and call.
