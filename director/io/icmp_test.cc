@@ -82,7 +82,9 @@ TEST(Icmp, TranslatesAnErrorAndWhatItQuotes) {
     EXPECT_EQ(inner.destination, vip_of(family));
     EXPECT_EQ(u16_at(error, quotation->at + inner.transport + 2), 80);
     EXPECT_EQ(u16_at(error, quotation->at + inner.transport), 40000);
-    if (family == Family::kIpv4) EXPECT_EQ(plain_checksum(Bytes(error).subspan(quotation->at, 20)), 0);
+    if (family == Family::kIpv4) {
+      EXPECT_EQ(plain_checksum(Bytes(error).subspan(quotation->at, 20)), 0);
+    }
   }
 }
 

@@ -25,7 +25,9 @@ TEST(TcpSegments, CutsWithRightNumbersFlagsAndChecksums) {
       EXPECT_EQ(u32_at(segment, one.transport + 4), 1000 + payload.size());
       const bool last = length < segments.longest();
       EXPECT_EQ(u8_at(segment, one.transport + 13), last ? 0x19 : 0x10);
-      if (family == Family::kIpv4) EXPECT_EQ(one.fragment_id, 4711 + lengths.size());
+      if (family == Family::kIpv4) {
+        EXPECT_EQ(one.fragment_id, 4711 + lengths.size());
+      }
       append(payload, Bytes(segment).subspan(one.transport + 20));
       lengths.push_back(length - one.transport - 20);
     }

@@ -49,11 +49,15 @@ inline Octets with_pseudo_header(Bytes packet, const IpHeader& ip) {
 inline void expect_right_checksums(Bytes packet) {
   const IpHeader ip = read_ip_header(packet);
   ASSERT_EQ(ip.malformed, Malformed::kNone) << text_of(ip.malformed);
-  if (ip.family == Family::kIpv4) EXPECT_EQ(plain_checksum(packet.first(ip.transport)), 0) << "IP header";
-  if (ip.protocol == kIpprotoTcp || ip.protocol == kIpprotoUdp || ip.protocol == kIpprotoIcmpv6)
+  if (ip.family == Family::kIpv4) {
+    EXPECT_EQ(plain_checksum(packet.first(ip.transport)), 0) << "IP header";
+  }
+  if (ip.protocol == kIpprotoTcp || ip.protocol == kIpprotoUdp || ip.protocol == kIpprotoIcmpv6) {
     EXPECT_EQ(plain_checksum(with_pseudo_header(packet, ip)), 0) << "transport";
-  if (ip.protocol == kIpprotoIcmp)
+  }
+  if (ip.protocol == kIpprotoIcmp) {
     EXPECT_EQ(plain_checksum(packet.subspan(ip.transport, ip.total - ip.transport)), 0) << "ICMP";
+  }
 }
 
 inline Address v4(int a, int b, int c, int d) {
