@@ -151,7 +151,7 @@ void Forwarder::handle_packet(MutableBytes buffer, const IpHeader& ip) {
   const Route::Kind there = routes_.to({ip.family, ip.destination}, now).kind;
   if (is_icmp(ip)) {
     if (const auto neighbour = neighbour_in(frame_of(buffer))) learn(*neighbour);
-    if (fault(Fault::kEchoBalanced) && there == Route::Kind::kLocal && ip.transport < ip.total &&
+    if (fault(Fault::kEchoSwallowed) && there == Route::Kind::kLocal && ip.transport < ip.total &&
         u8_at(packet_of(buffer), ip.transport) == 8)
       return;
     if (!handle_error(buffer, ip, there == Route::Kind::kLocal)) pass(buffer, ip);

@@ -91,6 +91,7 @@ void serve(Director& director, Clock& clock, const Options& options) {
     if (fds[2].revents != 0) return;
     for (std::size_t i = 4; i < fds.size(); ++i)
       if (fds[i].revents != 0) server.serve(fds[i].fd);
+    forwarder.expire(clock.now());  // once more: an order may have moved the clock, and nothing else may wake us
   }
 }
 

@@ -11,6 +11,7 @@
 #include "harness/base/ip_address.h"
 #include "harness/base/result.h"
 #include "harness/netns/namespace.h"
+#include "harness/probe/client.h"
 #include "harness/probe/frame.h"
 
 namespace lvspec {
@@ -42,7 +43,7 @@ class Tap {
   /// The first packet that fits, of those that have come since the last call and those that come within `patience`;
   /// nothing if none does. What was heard before it is forgotten.
   std::optional<HeardPacket> await(const std::function<bool(const HeardPacket&)>& fits,
-                                   std::chrono::milliseconds patience = std::chrono::milliseconds(300));
+                                   std::chrono::milliseconds patience = kPatience);
 
  private:
   explicit Tap(FileDescriptor socket) : socket_(std::move(socket)) {}
