@@ -268,7 +268,11 @@ void Forwarder::deliver(MutableBytes buffer, const IpHeader& ip, const Verdict& 
   }
   // FWD-07. What has to be cut on its way is cut below; an ICMP error is cut rather than answered by an error.
   std::size_t longest = ip.total;
-  if (offload.has_segments()) longest = TcpSegments(packet_of(buffer), ip, offload.segment_size).longest();
+  if (offload.has_segments()) {
+    constexpr std::size_t kUdpHeader = 8;
+    longest = ip.protocol == kIpprotoTcp ? TcpSegments(packet_of(buffer), ip, offload.segment_size).longest()
+                                         : ip.transport + kUdpHeader + offload.segment_size;
+  }
   const bool may_be_cut =
       ip.family == Family::kIpv4 && (!ip.dont_fragment || is_icmp(ip) || (is_tunnel && !verdict.path_mtu_discovery));
   if (longest > mtu && !may_be_cut) {

@@ -16,6 +16,11 @@ const Mac* Neighbours::find(const FamilyAddress& who, DirectorTime now) {
 void Neighbours::wait(const FamilyAddress& who, DirectorTime now, WaitingPacket packet) {
   auto found = entries_.find(who);
   if (found == entries_.end()) {
+    if (entries_.size() >= kMost) {  // those that nobody has asked for lately make room
+      std::erase_if(entries_, [&](const auto& one) {
+        return one.second.tries == 0 && now - one.second.confirmed >= kBelieved;
+      });
+    }
     if (entries_.size() >= kMost) return give_up(packet);
     found = entries_.emplace(who, Entry{}).first;
   }

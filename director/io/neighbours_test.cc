@@ -83,6 +83,19 @@ TEST_F(NeighboursTest, IsBounded) {
   EXPECT_EQ(given_up, 11) << "one more was known before";
 }
 
+TEST_F(NeighboursTest, OldNeighboursMakeRoom) {
+  for (std::uint32_t i = 0; i < Neighbours::kMost; ++i) {
+    const FamilyAddress one{Family::kIpv4, Address::v4(0x0a000000 + i)};
+    neighbours.wait(one, at(0s), {});
+    neighbours.learn({one.family, one.address, {}}, at(0s));
+  }
+  wait(at(29s));
+  EXPECT_EQ(given_up, 1);
+  wait(at(30s));
+  EXPECT_EQ(given_up, 1);
+  EXPECT_EQ(answer(at(30s)), 1u);
+}
+
 TEST_F(NeighboursTest, StrangersAreNotRemembered) {
   EXPECT_EQ(answer(at(0s)), 0u);
   EXPECT_EQ(neighbours.find(who, at(0s)), nullptr);
