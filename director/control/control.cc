@@ -61,10 +61,11 @@ const std::map<std::string, Handler>& handlers() {
          reply["name"] = "lvspec-director";
          reply["version"] = LVSPEC_VERSION;
          reply["clock"] = clock.manual() ? "manual" : "real";
-         reply["capabilities"] = {"ipv4", "ipv6",   "tcp",        "udp",  "dr",    "local",     "ppc", "pcc", "mark",
-                                  "mask", "tables", "sysctl",     "edit", "clock", "threshold", "rr",  "wrr", "lc",
-                                  "wlc",  "ftp",    "one-packet", "sed",  "nq",    "fo",        "ovf", "dh",  "sh",
-                                  "mh",   "lblc",   "lblcr",      "twos", "stats", "sync"};
+         reply["capabilities"] = {"ipv4",      "ipv6",  "tcp",  "udp",    "dr",     "local", "ppc",
+                                  "pcc",       "mark",  "mask", "tables", "sysctl", "edit",  "clock",
+                                  "threshold", "rr",    "wrr",  "lc",     "wlc",    "ftp",   "one-packet",
+                                  "sed",       "nq",    "fo",   "ovf",    "dh",     "sh",    "mh",
+                                  "lblc",      "lblcr", "twos", "stats",  "sync",   "masq",  "tunnel"};
          return reply;
        }},
       {"add_service",
@@ -116,6 +117,9 @@ const std::map<std::string, Handler>& handlers() {
          honoured.conn_reuse_mode = wanted.conn_reuse_mode;
          honoured.expire_nodest_conn = wanted.expire_nodest_conn;
          honoured.expire_quiescent_template = wanted.expire_quiescent_template;
+         honoured.nat_icmp_send = wanted.nat_icmp_send;
+         honoured.pmtu_disc = wanted.pmtu_disc;
+         honoured.schedule_icmp = wanted.schedule_icmp;
          honoured.sloppy_tcp = wanted.sloppy_tcp;
          honoured.run_estimation = wanted.run_estimation;
          honoured.lblc_expiration = wanted.lblc_expiration;
@@ -200,6 +204,7 @@ std::string Control::answer(int connection, const std::string& line) {
       reply = handler->second(director_, clock_, request);
       if (sync != nullptr && verb == "advance") sync->flush_due(clock_.now());
       if (sync != nullptr && verb == "dump") reply["daemons"] = sync->list();
+      if (verb == "dump") reply["frames"] = frame_counts();
     } else {
       reply = failed("unknown-verb", fmt::format("verb \"{}\" is unknown", verb));
     }

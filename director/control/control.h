@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,6 +41,10 @@ class Control {
   SyncDaemons* sync = nullptr;
   /// Called with one line for each thing that is done, for the director's log.
   std::function<void(const std::string&)> log = [](const std::string&) {};
+  /// What became of frames, by name; part of the reply to "dump".
+  std::function<std::map<std::string, std::uint64_t>()> frame_counts = [] {
+    return std::map<std::string, std::uint64_t>();
+  };
 
  private:
   Director& director_;

@@ -214,7 +214,7 @@ protocol::EntryRow row_of(const EntryView& entry) {
   row.protocol = text_of(entry.protocol);
   row.client = text_of(entry.family, entry.client);
   row.virtual_address = text_of(entry.family, entry.virtual_address);
-  row.server = text_of(entry.family, entry.server);
+  row.server = text_of(entry.server_family, entry.server);
   row.client_port = entry.client_port;
   row.virtual_port = entry.virtual_port;
   row.server_port = entry.server_port;

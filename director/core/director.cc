@@ -33,6 +33,7 @@ std::string state_name(const ConnEntry& entry) {
 
 EntryView view_of(const ConnEntry& entry, DirectorTime deadline, DirectorTime now) {
   return {.family = entry.family,
+          .server_family = entry.server->key.family,
           .protocol = entry.protocol(),
           .client = entry.client(),
           .virtual_address = entry.virtual_address(),
@@ -103,7 +104,9 @@ Director::~Director() = default;
 void Director::set_timer_wheel(int hz) { state_->connections.set_timer_wheel(TimerWheel(hz)); }
 
 Verdict Director::handle(DirectorTime now, const Packet& packet) { return state_->handle(now, packet); }
-void Director::handle_reply(DirectorTime now, const Packet& packet) { state_->handle_reply(now, packet); }
+Verdict Director::handle_reply(DirectorTime now, const Packet& packet) {
+  return state_->handle_reply(now, packet);
+}
 std::size_t Director::expire(DirectorTime now) { return state_->advance(now); }
 
 std::optional<DirectorTime> Director::next_deadline() const {

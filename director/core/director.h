@@ -16,18 +16,24 @@
 
 namespace lvspec::director {
 
-/// What to do with one packet from the wire.
+/// What to do with one packet.
 struct Verdict {
   enum class Action : std::uint8_t {
-    kForward,  ///< to `server`, by `method`
+    kForward,  ///< a packet for the server: to `server`, by `method`; a reply: to the client, as from the VIP
     kDrop,     ///< silently
-    kPass,     ///< not ours: to the director's own stack
-    kReject,   ///< answer with ICMP port unreachable, then drop (SVC-21)
+    kPass,     ///< not ours: to the director's own stack, or, a reply, on its way as it is
+    kReject,   ///< answer with ICMP port unreachable, then drop (SVC-21, FWD-15)
   };
   Action action = Action::kPass;
+  // The rest is that of kForward.
   ForwardMethod method = ForwardMethod::kDirectRoute;
-  Address server{};               ///< kForward: the RIP, of the packet's family
-  std::uint16_t server_port = 0;  ///< kForward: the port the entry has (changed on the wire by NAT only)
+  Family server_family = Family::kIpv4;  ///< the packet's own, but for tunnels (FWD-05)
+  Address server{};                      ///< the RIP
+  std::uint16_t server_port = 0;         ///< the port the entry has (changed on the wire by NAT only)
+  Address virtual_address{};             ///< what the client knows the server by: NAT writes it into replies
+  std::uint16_t virtual_port = 0;
+  Tunnel tunnel{};
+  bool path_mtu_discovery = true;  ///< sysctl pmtu_disc: do tunnels heed the packet's DF (FWD-04, FWD-07)?
 };
 
 /// Result of a configuration command, named as the kernel's errno would be (NLK-02).
@@ -60,7 +66,8 @@ enum class TcpState : std::uint8_t {
 /// One row of `ipvsadm -L -n -c`: a connection entry, or a template (client port 0).
 struct EntryView {
   Family family;
-  Protocol protocol;  ///< kNone ("IP") for templates of marks
+  Family server_family;  ///< differs with tunnels only (FWD-05)
+  Protocol protocol;     ///< kNone ("IP") for templates of marks
   Address client, virtual_address, server;
   std::uint16_t client_port, virtual_port, server_port;
   bool is_template;
@@ -148,8 +155,9 @@ class Director {
 
   /// A packet from the wire, marked by the classifier here. Source: core.c, ip_vs_in_hook().
   Verdict handle(DirectorTime now, const Packet& packet);
-  /// A packet that the director's own stack sends, or a NAT reply: only moves states (CON-02, CON-03).
-  void handle_reply(DirectorTime now, const Packet& packet);
+  /// A packet on its way to a client, from the director's own stack or through the director: the reply of an entry
+  /// moves its state and, with NAT, is to leave as from the VIP (CON-02, CON-03, FWD-03). Source: ip_vs_out_hook().
+  Verdict handle_reply(DirectorTime now, const Packet& packet);
   /// Lets timers fire up to and including `now`. @return how many entries and templates were removed.
   std::size_t expire(DirectorTime now);
   /// The next moment at which an entry's timer fires, if there is one. Other timers change nothing that could be seen

@@ -27,7 +27,7 @@ struct Director::State {
   void sweep();
 
   Verdict handle(DirectorTime now, Packet packet);
-  void handle_reply(DirectorTime now, const Packet& packet);
+  Verdict handle_reply(DirectorTime now, const Packet& packet);
 
   Sysctls sysctls;
   EstimationTimer estimation;
@@ -55,6 +55,7 @@ struct Director::State {
                             const Packet& packet);
   Verdict follow(DirectorTime now, ConnEntry& entry, const Packet& packet);
   void count_packet(RealServer& server, const Packet& packet, bool is_reply);
+  Verdict verdict_of(const ConnEntry& entry) const;
 };
 
 }  // namespace lvspec::director

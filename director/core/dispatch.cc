@@ -15,6 +15,7 @@ constexpr Verdict kUnreachable{.action = Verdict::Action::kReject};
 /// Nobody can take the packet: ICMP port unreachable, never a TCP RST. What came to an FTP service for another port
 /// than 21 was perhaps never meant for it (SVC-11, SVC-21). Source: Linux ip_vs_core.c, ip_vs_leave().
 Verdict no_destination(const VirtualService& service, const Packet& packet) {
+  if (packet.quoted != Quoted::kNo) return kSilence;
   if (service.key.port == kFtpPort && packet.destination_port != kFtpPort) return kToLocalStack;
   if (fault(Fault::kNoUnreachable)) return kSilence;
   return kUnreachable;
@@ -36,6 +37,9 @@ Verdict Director::State::handle(DirectorTime now, Packet packet) {
   if (sync_backup && sysctls.backup_only != 0 && !fault(Fault::kBackupOnlyIgnored)) return kToLocalStack;  // SYN-13
   ConnEntry* const entry = connections.find(connection_key(packet));
   if (entry == nullptr) return schedule(now, packet);
+  if (packet.quoted != Quoted::kNo) {
+    return fault(Fault::kQuotedIgnored) ? kToLocalStack : follow(now, *entry, packet);
+  }
   switch (examine(*entry, packet)) {
     case Hit::kFollow:
       return follow(now, *entry, packet);
@@ -75,6 +79,7 @@ bool Director::State::reuse_expected(const ConnEntry& entry) const {
 
 // SVC-03. A SYN+ACK qualifies too.
 bool Director::State::may_create_entry(const Packet& packet) const {
+  if (packet.quoted != Quoted::kNo) return sysctls.schedule_icmp != 0;
   if (packet.protocol == Protocol::kUdp) return true;
   const bool mid_stream_too = sysctls.sloppy_tcp != 0 || fault(Fault::kMidStreamScheduled);
   return packet.protocol == Protocol::kTcp && !packet.tcp.rst && (packet.tcp.syn || mid_stream_too);
@@ -169,13 +174,13 @@ void Director::State::count_packet(RealServer& server, const Packet& packet, boo
 
 // Every accepted packet is counted, moves the state and restarts the entry's own timer (CON-21).
 Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet& packet) {
-  const Verdict verdict{.action = Verdict::Action::kForward,
-                        .method = entry.method,
-                        .server = entry.server->key.address,
-                        .server_port = entry.server_port};
-  count_packet(*entry.server, packet, /*is_reply=*/false);
-  connections.update_state(entry, /*is_reply=*/false, packet, timeouts);
-  sync_after_packet(entry, sysctls, now, sync_sink);
+  const Verdict verdict = verdict_of(entry);
+  if (packet.quoted != Quoted::kByTunnelError) count_packet(*entry.server, packet, /*is_reply=*/false);
+  // An ICMP error says nothing about the connection's state, but it does restart the timer (FWD-12).
+  if (packet.quoted == Quoted::kNo) {
+    connections.update_state(entry, /*is_reply=*/false, packet, timeouts);
+    sync_after_packet(entry, sysctls, now, sync_sink);
+  }
   if (!entry.hashed) {
     connections.remove(entry);  // one packet was all (CON-50); its template has been armed (CON-51)
     return verdict;
@@ -188,15 +193,34 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
   return verdict;
 }
 
-// Source: Linux ip_vs_core.c, ip_vs_out_hook(), handle_response().
-void Director::State::handle_reply(DirectorTime now, const Packet& packet) {
+Verdict Director::State::verdict_of(const ConnEntry& entry) const {
+  return {.action = Verdict::Action::kForward,
+          .method = entry.method,
+          .server_family = entry.server->key.family,
+          .server = entry.server->key.address,
+          .server_port = entry.server_port,
+          .virtual_address = entry.virtual_address(),
+          .virtual_port = entry.virtual_port,
+          .tunnel = entry.server->settings.tunnel,
+          .path_mtu_discovery = sysctls.pmtu_disc != 0};
+}
+
+// Source: Linux ip_vs_core.c, ip_vs_out_hook(), handle_response(), handle_response_icmp().
+Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
   advance(now);
-  if (!services.has_hooks(packet.family)) return;
+  if (!services.has_hooks(packet.family)) return kToLocalStack;
+  if (packet.quoted != Quoted::kNo && fault(Fault::kQuotedIgnored)) return kToLocalStack;
   ConnEntry* const entry = connections.find_reply(packet);
-  if (entry == nullptr) return;
+  if (entry == nullptr) {
+    // FWD-15: a server behind NAT that goes on about a connection we do not know is told so.
+    const bool complain = sysctls.nat_icmp_send != 0 && packet.quoted == Quoted::kNo && !packet.tcp.rst;
+    return complain && services.masquerades(packet) ? kUnreachable : kToLocalStack;
+  }
   count_packet(*entry->server, packet, /*is_reply=*/true);
-  connections.update_state(*entry, /*is_reply=*/true, packet, timeouts);
+  const bool heard = packet.quoted == Quoted::kNo && !fault(Fault::kLocalRepliesIgnored);
+  if (heard) connections.update_state(*entry, /*is_reply=*/true, packet, timeouts);
   connections.arm(*entry, now);
+  return verdict_of(*entry);
 }
 
 }  // namespace lvspec::director

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace lvspec::director {
@@ -104,13 +105,29 @@ namespace lvspec::director {
   X(kMhPortIgnored, "mh-port-ignored", "flag mh-port has no effect", "")                                             \
   X(kMhFallbackIgnored, "mh-fallback-ignored", "flag mh-fallback has no effect", "")                                 \
   X(kLblcForgets, "lblc-forgets", "lblc is wlc: it keeps no address with its server", "")                            \
-  X(kLblcrReplaces, "lblcr-replaces", "lblcr has one server for an address, as lblc", "")
+  X(kLblcrReplaces, "lblcr-replaces", "lblcr has one server for an address, as lblc", "")\
+  /* Forwarding */                                                                                                   \
+  X(kQuotedIgnored, "icmp-errors-ignored", "ICMP errors about balanced packets stay at the director", "")            \
+  X(kLocalRepliesIgnored, "local-replies-ignored", "replies of a local server move no state", "")
+
+/// The same for what director/io does with a packet once the core has decided.
+#define LVSPEC_FRAME_FAULT_LIST(X)                                                                                   \
+  X(kTtlKept, "ttl-kept", "packets are forwarded with the TTL they came with", "")                                   \
+  X(kPortRewritten, "dr-port-rewritten", "direct routing changes the port to the server's", "")                      \
+  X(kNatPortKept, "nat-port-kept", "NAT changes the address alone", "")                                              \
+  X(kNatSourceKept, "nat-reply-source-kept", "replies leave with the real server's address", "")                     \
+  X(kTunnelTypeIgnored, "tunnel-type-ignored", "every tunnel is ipip", "")                                           \
+  X(kOuterDfMissing, "outer-df-missing", "tunnel packets never have DF", "")                                         \
+  X(kTooBigSilent, "too-big-silent", "packets that are too long vanish", "")                                         \
+  X(kHostUnreachableSilent, "host-unreachable-silent", "a server without a MAC is not told of", "")                  \
+  X(kEchoSwallowed, "echo-swallowed", "ICMP echo to the VIP vanishes", "")                                           \
+  X(kFragmentsDropped, "fragments-dropped", "fragments are not put together", "")
 // clang-format on
 
 enum class Fault {
   kNoFault,
 #define X(enumerator, name, text, reports) enumerator,
-  LVSPEC_FAULT_LIST(X)
+  LVSPEC_FAULT_LIST(X) LVSPEC_FRAME_FAULT_LIST(X)
 #undef X
 };
 
@@ -121,9 +138,15 @@ struct FaultInfo {
 
 inline constexpr FaultInfo kFaults[] = {
 #define X(enumerator, name, text, reports) {Fault::enumerator, name, text, reports},
-    LVSPEC_FAULT_LIST(X)
+    LVSPEC_FAULT_LIST(X) LVSPEC_FRAME_FAULT_LIST(X)
 #undef X
 };
+/// The first of them are the core's own.
+inline constexpr std::size_t kCoreFaults = 0
+#define X(enumerator, name, text, reports) +1
+    LVSPEC_FAULT_LIST(X)
+#undef X
+    ;
 
 #ifdef LVSPEC_FAULTS
 bool fault(Fault which);

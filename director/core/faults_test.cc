@@ -311,12 +311,28 @@ void state_sync(Story& story) {
   master.director.set_sync_master(nullptr);
 }
 
+void replies_and_errors(Story& story) {
+  story.serve(kWeb, scheduled_by("rr"), {1});
+  const Flow flow{.from = client(1), .client_port = 40000},
+      back{.from = vip(), .to = client(1), .port = 40000, .client_port = 80};
+  const auto reply = [&](TcpFlags flags) { story.director.handle_reply(story.now(), packet_of(back, flags)); };
+  story.tell(story.send(flow, kSyn));
+  reply({.syn = true, .ack = true});
+  story.send(flow, kAck);
+  story.send(flow, kFinAck);
+  reply(kFinAck);
+  for (const EntryView& entry : story.connections()) story.tell(entry.state);
+  Packet error = packet_of(flow);
+  error.quoted = Quoted::kByError;
+  story.tell(std::to_string(static_cast<int>(story.director.handle(story.now(), error).action)));
+}
+
 std::vector<std::string> tell_all(Fault fault) {
   set_fault(fault);
   std::vector<std::string> texts;
   for (const auto& plot : {stickiness, switching_on_and_off, masks, ports, marks, window, idle_connection,
                            short_visits, edits, server_gone, full_server, port_reuse, schedulers, counting_schedulers,
-                           hash_schedulers, counters, state_sync}) {
+                           hash_schedulers, counters, state_sync, replies_and_errors}) {
     Story story;
     plot(story);
     texts.push_back(story.text());
@@ -331,7 +347,7 @@ TEST_P(FaultTest, ChangesWhatCanBeSeen) {
   EXPECT_NE(tell_all(GetParam().fault), tell_all(Fault::kNoFault)) << GetParam().text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, FaultTest, testing::ValuesIn(kFaults), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Every, FaultTest, testing::ValuesIn(kFaults, kFaults + kCoreFaults), [](const auto& info) {
   std::string name(info.param.name);
   std::replace(name.begin(), name.end(), '-', '_');
   return name;

@@ -16,6 +16,11 @@ struct TcpFlags {
   bool fin = false, syn = false, rst = false, ack = false;
 };
 
+/// Does a packet stand for itself, or for an ICMP error that quotes it (FWD-12)? A quoted packet is turned round by
+/// whoever reads it, so that it has the direction of the error: an error that comes from the client's side quotes a
+/// reply, and is a packet from the client. An error about our own tunnel packet quotes what we forwarded, unturned.
+enum class Quoted : std::uint8_t { kNo, kByError, kByTunnelError };
+
 /// What the core decides on: one IPv4 or IPv6 packet as addresses, ports, flags and mark.
 struct Packet {
   Family family = Family::kIpv4;
@@ -25,6 +30,7 @@ struct Packet {
   TcpFlags tcp;                                         ///< TCP only
   std::uint32_t mark = 0;                               ///< netfilter mark; set by Classifier::mark_of
   std::uint32_t length = 0;                             ///< bytes of the IP packet, as counted in InBytes
+  Quoted quoted = Quoted::kNo;
 };
 
 /// Reads one Ethernet frame. @return nothing for what IPVS would not look at: not IP, not TCP or UDP, a fragment,

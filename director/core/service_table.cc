@@ -31,8 +31,6 @@ Outcome check(const VirtualService& service, const RealServerKey& key, const Rea
   if (settings.weight < 0) return Outcome::kOutOfRange;
   if (settings.lower_threshold > settings.upper_threshold) return Outcome::kOutOfRange;
   if (settings.tunnel.type == TunnelType::kGue && settings.tunnel.port == 0) return Outcome::kInvalid;
-  // A server of the other family can only be reached through a tunnel (FWD-05), which the core does not build.
-  if (key.family != service.key.family) return Outcome::kUnsupported;
   return Outcome::kOk;
 }
 
@@ -115,6 +113,18 @@ VirtualService* ServiceTable::match(const Packet& packet) const {
 }
 
 bool ServiceTable::has_hooks(Family family) const { return of_family_[static_cast<std::size_t>(family)] != 0; }
+
+bool ServiceTable::masquerades(const Packet& packet) const {
+  const auto sends_it = [&](const RealServer* server) {
+    return server->settings.method == ForwardMethod::kMasquerade && server->key.address == packet.source &&
+           server->key.port == packet.source_port;
+  };
+  return std::any_of(services_.begin(), services_.end(), [&](const auto& service) {
+    if (service->key.family != packet.family) return false;
+    if (service->key.fwmark == 0 && service->key.protocol != packet.protocol) return false;
+    return std::any_of(service->servers.begin(), service->servers.end(), sends_it);
+  });
+}
 
 std::unique_ptr<Scheduler> ServiceTable::new_scheduler(const std::string& name, const VirtualService& service) {
   return make_scheduler(name, service, {.sysctls = context_.sysctls, .now = context_.now, .seed = seed_++});

@@ -39,6 +39,8 @@ FrameSocket::FrameSocket(const std::string& interface, Accept accept) : accept_(
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
   if (ioctl(fd_, SIOCGIFHWADDR, &request) != 0) fail("ioctl(SIOCGIFHWADDR, " + interface + ")");
   std::memcpy(mac_.data(), request.ifr_hwaddr.sa_data, mac_.size());
+  if (ioctl(fd_, SIOCGIFMTU, &request) != 0) fail("ioctl(SIOCGIFMTU, " + interface + ")");
+  mtu_ = static_cast<std::uint32_t>(request.ifr_mtu);
 
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
@@ -48,16 +50,16 @@ FrameSocket::FrameSocket(const std::string& interface, Accept accept) : accept_(
   if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     fail("bind(AF_PACKET, " + interface + ")");
 
-  buffers_ = std::make_unique<std::byte[]>(kBatch * kLargestFrame);
+  buffers_ = std::make_unique<std::byte[]>(kBatch * (kHeadroom + kLargestFrame));
   for (std::size_t i = 0; i < kBatch; ++i) {
-    receive_vectors_[i] = {buffers_.get() + i * kLargestFrame, kLargestFrame};
+    receive_vectors_[i] = {buffers_.get() + i * (kHeadroom + kLargestFrame) + kHeadroom, kLargestFrame};
     receive_headers_[i].msg_hdr.msg_iov = &receive_vectors_[i];
     receive_headers_[i].msg_hdr.msg_iovlen = 1;
     receive_headers_[i].msg_hdr.msg_name = &receive_from_[i];
     send_headers_[i].msg_hdr.msg_iov = &send_vectors_[i];
     send_headers_[i].msg_hdr.msg_iovlen = 1;
   }
-  copies_.reserve(kBatch);
+  made_.resize(kBatch);
 }
 
 FrameSocket::~FrameSocket() { close(fd_); }
@@ -69,7 +71,7 @@ std::span<const std::span<std::byte>> FrameSocket::receive() {
   for (int i = 0; i < count; ++i) {
     if (accept_ == Accept::kAddressedToUs && receive_from_[i].sll_pkttype == PACKET_OTHERHOST) continue;
     if (receive_headers_[i].msg_len < kVirtioHeader + sizeof(ethhdr)) continue;
-    received_[kept++] = {buffers_.get() + static_cast<std::size_t>(i) * kLargestFrame, receive_headers_[i].msg_len};
+    received_[kept++] = {static_cast<std::byte*>(receive_vectors_[i].iov_base), receive_headers_[i].msg_len};
   }
   // An interface that went down (ENETDOWN) is an empty interface: it may come back.
   return {received_.data(), kept};
@@ -80,9 +82,16 @@ void FrameSocket::send(std::span<std::byte> frame) {
   if (++queued_ == kBatch) flush();
 }
 
+std::span<std::byte> FrameSocket::make(std::size_t frame_without_header) {
+  if (made_count_ == kBatch) flush();
+  std::vector<std::byte>& frame = made_[made_count_++];
+  frame.resize(kVirtioHeader + frame_without_header);
+  std::memset(frame.data(), 0, kVirtioHeader);
+  return frame;
+}
+
 void FrameSocket::send_copy(std::span<const std::byte> frame_without_header) {
-  if (copies_.size() == kBatch) flush();
-  auto& copy = copies_.emplace_back(kVirtioHeader + frame_without_header.size());
+  const std::span<std::byte> copy = make(frame_without_header.size());
   std::memcpy(copy.data() + kVirtioHeader, frame_without_header.data(), frame_without_header.size());
   send(copy);
 }
@@ -98,7 +107,7 @@ void FrameSocket::flush() {
     }
   }
   queued_ = 0;
-  copies_.clear();
+  made_count_ = 0;
 }
 
 }  // namespace lvspec::director

@@ -29,6 +29,8 @@ class FrameSocket {
   /// struct virtio_net_hdr of <linux/virtio_net.h>, which is not C++ (it has a member called "class").
   static constexpr std::size_t kVirtioHeader = 10;
   static constexpr std::size_t kLargestFrame = 65536 + 14 + kVirtioHeader;
+  /// Bytes in front of every received frame that may be written to: room for the outer headers of a tunnel.
+  static constexpr std::size_t kHeadroom = 128;
 
   /// Which frames are ours. The wire is a shared segment, and the bridge floods what it has not learned yet; the way
   /// to our own stack carries what that stack sends, to whomever.
@@ -42,6 +44,7 @@ class FrameSocket {
 
   int fd() const { return fd_; }
   const std::array<std::uint8_t, 6>& mac() const { return mac_; }
+  std::uint32_t mtu() const { return mtu_; }
 
   /// Takes up to kBatch waiting frames without blocking. Each span starts with the virtio header and may be written
   /// to; they stay valid until the next receive().
@@ -49,6 +52,8 @@ class FrameSocket {
 
   /// Queues a frame (virtio header first); the memory must stay until flush(). A full queue flushes by itself.
   void send(std::span<std::byte> frame);
+  /// Memory for a frame of our own, virtio header (all zero) first, until the next flush(); to be sent with send().
+  std::span<std::byte> make(std::size_t frame_without_header);
   /// Queues a frame that we made: copied, virtio header added.
   void send_copy(std::span<const std::byte> frame_without_header);
   void flush();
@@ -65,7 +70,9 @@ class FrameSocket {
   std::array<iovec, kBatch> send_vectors_{};
   std::array<mmsghdr, kBatch> send_headers_{};
   std::size_t queued_ = 0;
-  std::vector<std::vector<std::byte>> copies_;
+  std::uint32_t mtu_ = 0;
+  std::vector<std::vector<std::byte>> made_;  // kept from flush to flush, so that only longer ones allocate
+  std::size_t made_count_ = 0;
 };
 
 }  // namespace lvspec::director

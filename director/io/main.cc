@@ -64,9 +64,10 @@ int stop_signals() {
 }
 
 /// How long poll may sleep: until the next timer with a real clock, for ever with a manual one.
-int patience_ms(const Director& director, const SyncDaemon& sync, const Clock& clock) {
+int patience_ms(const Director& director, const Forwarder& forwarder, const SyncDaemon& sync, const Clock& clock) {
   auto next = director.next_deadline();
-  if (const auto flush = sync.next_flush(); flush && (!next || *flush < *next)) next = flush;
+  for (const auto other : {forwarder.next_deadline(), sync.next_flush()})
+    if (other && (!next || *other < *next)) next = other;
   if (clock.manual() || !next) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - clock.now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
@@ -80,6 +81,8 @@ void serve(Director& director, Clock& clock, const Options& options) {
   // After the socket: an abstract one belongs to the namespace of whoever started us, where its users are.
   if (!options.netns.empty()) enter_namespace(options.netns);
   Forwarder forwarder(director, clock, options.forwarder);
+  forwarder.log = control.log;
+  control.frame_counts = [&] { return forwarder.counters().all(); };
   SyncDaemon sync(director, clock, options.own_ipv4());
   sync.log = control.log;
   control.sync = &sync;
@@ -90,21 +93,27 @@ void serve(Director& director, Clock& clock, const Options& options) {
   };
 
   while (!control.stopped() && !server.orphaned()) {
-    std::vector<pollfd> fds = {
-        {forwarder.wire_fd(), POLLIN, 0}, {forwarder.stack_fd(), POLLIN, 0}, {signals, POLLIN, 0}};
+    std::vector<pollfd> fds = {{forwarder.wire_fd(), POLLIN, 0},
+                               {forwarder.stack_fd(), POLLIN, 0},
+                               {signals, POLLIN, 0},
+                               {forwarder.routes_fd(), POLLIN, 0}};
     const auto control_fds = server.interests();
     fds.insert(fds.end(), control_fds.begin(), control_fds.end());
     for (const int fd : sync.fds()) fds.push_back({fd, POLLIN, 0});
-    if (poll(fds.data(), fds.size(), patience_ms(director, sync, clock)) < 0 && errno != EINTR) fail("poll");
+    if (poll(fds.data(), fds.size(), patience_ms(director, forwarder, sync, clock)) < 0 && errno != EINTR)
+      fail("poll");
+    if (fds[3].revents != 0) forwarder.refresh_routes();
     // Frames first: a command that moves the clock or reads the tables comes after what was on the wire before it.
     while (forwarder.run_once()) {
     }
     sync.receive();
     director.expire(clock.now());
+    forwarder.expire(clock.now());
     sync.flush_due(clock.now());
     if (fds[2].revents != 0) return;
-    for (std::size_t i = 3; i < 3 + control_fds.size(); ++i)
+    for (std::size_t i = 4; i < 4 + control_fds.size(); ++i)
       if (fds[i].revents != 0) server.serve(fds[i].fd);
+    forwarder.expire(clock.now());  // once more: an order may have moved the clock, and nothing else may wake us
   }
 }
 
@@ -143,7 +152,11 @@ int run(int argc, char** argv) {
   app.add_option("--stack", options.forwarder.stack, "interface that leads to this machine's own stack")
       ->capture_default_str();
   app.add_option("--address", options.addresses,
-                 "an address of this machine; the first of each family asks for MACs");
+                 "an address of this machine, VIPs included; the first of each family asks for MACs");
+  app.add_option(
+      "--stack-netns", options.forwarder.stack_netns,
+      "network namespace that the machine's addresses and routes are in, as a path (default: every address "
+      "but the machine's own is on the wire)");
   app.add_option("--clock", options.clock, "real, or manual: time moves by the verb \"advance\" alone")
       ->check(CLI::IsMember({"real", "manual"}))
       ->capture_default_str();
@@ -180,7 +193,7 @@ int run(int argc, char** argv) {
   for (const std::string& text : options.addresses) {
     Family family{};
     const Address address = address_of(text, "--address", &family);
-    options.forwarder.own_addresses.emplace_back(family, address);
+    options.forwarder.own_addresses.push_back({family, address});
   }
 #ifdef LVSPEC_FAULTS
   if (!options.fault.empty()) {

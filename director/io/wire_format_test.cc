@@ -1,22 +1,24 @@
 #include "director/io/wire_format.h"
 
+#include "director/io/icmp.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace lvspec::director {
 namespace {
 
-using Bytes = std::vector<std::byte>;
+using Frame = std::vector<std::byte>;
 
-Bytes bytes(std::initializer_list<int> values) {
-  Bytes out;
+Frame bytes(std::initializer_list<int> values) {
+  Frame out;
   for (const int value : values) out.push_back(static_cast<std::byte>(value));
   return out;
 }
 
 /// A SYN from 192.0.2.1:4660 to 198.51.100.10:80, TTL 64; the header checksum was worked out by hand.
-Bytes syn(int ttl = 64) {
-  Bytes frame = bytes(
+Frame syn(int ttl = 64) {
+  Frame frame = bytes(
       {0x02, 0,    0xcb, 0,  0x71, 0x01, 0x02, 0, 0xcb, 0, 0x71, 0xfe, 0x08, 0x00,  // Ethernet
        0x45, 0,    0,    40, 0,    1,    0x40, 0, ttl,  6, 0,    0,    192,  0,    2,    1, 198, 51, 100, 10,  // IPv4
        0x12, 0x34, 0,    80, 0,    0,    0,    1, 0,    0, 0,    0,    0x50, 0x02, 0x20, 0, 0,   0,  0,   0});  // TCP
@@ -29,7 +31,7 @@ Bytes syn(int ttl = 64) {
   return frame;
 }
 
-std::uint16_t header_sum(const Bytes& frame, std::size_t at, std::size_t length) {
+std::uint16_t header_sum(const Frame& frame, std::size_t at, std::size_t length) {
   std::uint32_t sum = 0;
   for (std::size_t i = at; i < at + length; i += 2)
     sum += std::to_integer<std::uint32_t>(frame[i]) << 8 |
@@ -40,8 +42,8 @@ std::uint16_t header_sum(const Bytes& frame, std::size_t at, std::size_t length)
 
 // FWD-02, FWD-06: direct routing changes the MACs and the TTL, and nothing else of the packet.
 TEST(WireFormat, DirectRoutingChangesMacsAndTtlAlone) {
-  const Bytes before = syn();
-  Bytes after = before;
+  const Frame before = syn();
+  Frame after = before;
   const Mac server = {2, 0, 0xcb, 0, 0x71, 11}, own = {2, 0, 0xcb, 0, 0x71, 1};
   ASSERT_TRUE(decrement_ttl(after));
   rewrite_macs(after, server, own);
@@ -54,22 +56,22 @@ TEST(WireFormat, DirectRoutingChangesMacsAndTtlAlone) {
 
 TEST(WireFormat, TheChecksumStaysRightForEveryTtl) {
   for (int ttl = 2; ttl < 256; ++ttl) {
-    Bytes frame = syn(ttl);
+    Frame frame = syn(ttl);
     ASSERT_TRUE(decrement_ttl(frame));
     EXPECT_EQ(header_sum(frame, 14, 20), 0xffff) << "TTL " << ttl;
   }
 }
 
 TEST(WireFormat, ATtlOfOneIsNotForwarded) {
-  Bytes frame = syn(1);
+  Frame frame = syn(1);
   EXPECT_FALSE(decrement_ttl(frame));
   EXPECT_EQ(frame, syn(1));
 }
 
 // SVC-21: what a client gets when no real server is usable.
 TEST(WireFormat, PortUnreachableGoesBackToTheSenderAndQuotesThePacket) {
-  const Bytes frame = syn();
-  const Bytes error = icmp_error(frame, IcmpError::kPortUnreachable, {2, 0, 0xcb, 0, 0x71, 1});
+  const Frame frame = syn();
+  const Frame error = icmp_error(frame, {.kind = IcmpError::Kind::kPortUnreachable}, {2, 0, 0xcb, 0, 0x71, 1});
   ASSERT_EQ(error.size(), 14U + 20 + 8 + 40);
   EXPECT_TRUE(std::equal(error.begin(), error.begin() + 6, frame.begin() + 6)) << "to whoever sent it";
   EXPECT_TRUE(std::equal(error.begin() + 26, error.begin() + 30, frame.begin() + 30)) << "from the VIP";
@@ -83,7 +85,7 @@ TEST(WireFormat, PortUnreachableGoesBackToTheSenderAndQuotesThePacket) {
 
 TEST(WireFormat, AsksForANeighbourAndUnderstandsTheAnswer) {
   const Address rip = Address::v4(0xcb00710b), dip = Address::v4(0xcb007101);
-  Bytes frame = neighbour_request(Family::kIpv4, rip, dip, {2, 0, 0xcb, 0, 0x71, 1});
+  Frame frame = neighbour_request(Family::kIpv4, rip, dip, {2, 0, 0xcb, 0, 0x71, 1});
   const auto asker = neighbour_in(frame);
   ASSERT_TRUE(asker.has_value());
   EXPECT_EQ(asker->address, dip);
@@ -96,10 +98,10 @@ TEST(WireFormat, SolicitsIpv6NeighboursWithARightChecksum) {
   Address target, own;
   target.bytes = {0x20, 1, 0x0d, 0xb8, 1, 0x13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b};
   own.bytes = {0x20, 1, 0x0d, 0xb8, 1, 0x13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  const Bytes frame = neighbour_request(Family::kIpv6, target, own, {2, 0, 0xcb, 0, 0x71, 1});
+  const Frame frame = neighbour_request(Family::kIpv6, target, own, {2, 0, 0xcb, 0, 0x71, 1});
   ASSERT_EQ(frame.size(), 14U + 40 + 32);
-  Bytes pseudo(frame.begin() + 22, frame.begin() + 54);  // both addresses
-  const Bytes tail = bytes({0, 0, 0, 32, 0, 0, 0, 58});
+  Frame pseudo(frame.begin() + 22, frame.begin() + 54);  // both addresses
+  const Frame tail = bytes({0, 0, 0, 32, 0, 0, 0, 58});
   pseudo.insert(pseudo.end(), tail.begin(), tail.end());
   pseudo.insert(pseudo.end(), frame.begin() + 54, frame.end());
   EXPECT_EQ(header_sum(pseudo, 0, pseudo.size()), 0xffff);

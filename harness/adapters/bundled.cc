@@ -19,6 +19,7 @@ namespace protocol = director::protocol;
 
 constexpr int kControlFd = 3;
 constexpr int kNamespaceFd = 4;
+constexpr int kStackNamespaceFd = 5;
 
 // In the order of enum TunnelType and enum TunnelChecksum.
 constexpr std::array<const char*, 3> kTunnels{"ipip", "gue", "gre"};
@@ -197,12 +198,16 @@ Result<std::unique_ptr<Bundled>> Bundled::start(const DirectorSite& site, const 
                   site.stack_interface,
                   "--clock",
                   "manual"};
+  command.fds = {{theirs.get(), kControlFd}, {site.netns->fd(), kNamespaceFd}};
+  if (site.stack_netns != nullptr) {
+    command.argv.insert(command.argv.end(), {"--stack-netns", fmt::format("/proc/self/fd/{}", kStackNamespaceFd)});
+    command.fds.emplace_back(site.stack_netns->fd(), kStackNamespaceFd);
+  }
   for (const IpAddress& address : site.addresses)
     command.argv.insert(command.argv.end(), {"--address", address.str()});
   if (options.timers_hz != 0)
     command.argv.insert(command.argv.end(), {"--timers-hz", std::to_string(options.timers_hz)});
   if (!options.fault.empty()) command.argv.insert(command.argv.end(), {"--fault", options.fault});
-  command.fds = {{theirs.get(), kControlFd}, {site.netns->fd(), kNamespaceFd}};
   LVSPEC_ASSIGN(Child child, Child::start(command));
 
   std::unique_ptr<Bundled> director(new Bundled(std::move(child), std::move(ours), options.patience));

@@ -17,9 +17,10 @@ namespace lvspec {
 
 /// Where a director is to run: its node in a world.
 struct DirectorSite {
-  const NetworkNamespace* netns = nullptr;  ///< the wire is "eth0" here
-  std::string stack_interface;              ///< inline directors: the way to the node's own stack; else empty
-  std::vector<IpAddress> addresses;         ///< DIPs, then VIPs
+  const NetworkNamespace* netns = nullptr;        ///< the wire is "eth0" here
+  std::string stack_interface;                    ///< inline directors: the way to the node's own stack; else empty
+  std::vector<IpAddress> addresses;               ///< DIPs, then VIPs
+  const NetworkNamespace* stack_netns = nullptr;  ///< inline directors: whose addresses and routes count
 };
 
 /// What a director says of itself.

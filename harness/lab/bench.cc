@@ -76,6 +76,8 @@ struct Bench::State {
   World world;
   std::optional<Capture> capture;
   RealServers servers;
+  std::optional<Decapsulators> decapsulators;
+  ServerOptions defaults;
   Fence fence;
   std::unique_ptr<DirectorUnderTest> director;
   std::optional<Fence> standby_fence;
@@ -89,12 +91,16 @@ struct Bench::State {
 
 namespace {
 
-Result<std::unique_ptr<DirectorUnderTest>> start_at(World& world, const Node& node, const DirectorFactory& factory,
-                                                    const IpAddress& dip, const IpAddress& dip6) {
+Result<std::unique_ptr<DirectorUnderTest>> start_at(World& world, const Node& node, NetworkNamespace& stack,
+                                                    const DirectorFactory& factory, const IpAddress& dip,
+                                                    const IpAddress& dip6) {
   const Topology& topology = world.topology();
   DirectorSite site;
   site.netns = &node.netns;
-  if (factory.place == DirectorPlace::kInline) site.stack_interface = "stack0";
+  if (factory.place == DirectorPlace::kInline) {
+    site.stack_interface = world.stack_port().name;
+    site.stack_netns = &stack;
+  }
   site.addresses = {dip};
   if (topology.ipv6) site.addresses.push_back(dip6);
   site.addresses.insert(site.addresses.end(), topology.vips.begin(), topology.vips.end());
@@ -127,14 +133,20 @@ Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory, c
   LVSPEC_ASSIGN(Fence fence, Fence::create(world, world.director()));
 
   auto state = std::make_unique<Bench::State>(lab, std::move(world), std::move(servers), std::move(fence));
+  state->defaults = defaults_;
+  if (topology.reach == Reach::kTunnelled) {
+    LVSPEC_ASSIGN(Decapsulators ends, Decapsulators::create());
+    for (int i = 1; i <= topology.server_count; ++i) LVSPEC_TRY(ends.add(state->world.real_server(i).netns));
+    state->decapsulators.emplace(std::move(ends));
+  }
   if (lab.now) state->built_at = lab.now();
   state->capture.emplace(std::move(capture));
-  LVSPEC_ASSIGN(state->director, start_at(state->world, state->world.director(), factory, topology.director(AF_INET),
-                                          topology.director(AF_INET6)));
+  LVSPEC_ASSIGN(state->director, start_at(state->world, state->world.director(), state->world.director_stack(),
+                                          factory, topology.director(AF_INET), topology.director(AF_INET6)));
   if (standby != nullptr) {
     LVSPEC_ASSIGN(state->standby_fence, Fence::create(state->world, state->world.standby()));
-    LVSPEC_ASSIGN(state->standby, start_at(state->world, state->world.standby(), *standby, topology.standby(AF_INET),
-                                           topology.standby(AF_INET6)));
+    LVSPEC_ASSIGN(state->standby, start_at(state->world, state->world.standby(), state->world.standby_stack(),
+                                           *standby, topology.standby(AF_INET), topology.standby(AF_INET6)));
     state->one_clock = factory.place == DirectorPlace::kStack && standby->place == DirectorPlace::kStack;
   }
   return Bench(std::move(state));
@@ -167,6 +179,24 @@ BenchClient Bench::mute_client(int i) {
   return {*this, mute.front().address.plus(static_cast<std::uint64_t>(i))};
 }
 
+IpAddress Bench::dip(int family) const { return state_->world.topology().director(family); }
+
+MacAddress Bench::mac_of(const std::string& node) const {
+  for (const Node& one : state_->world.nodes())
+    if (one.name == node) return one.port.mac;
+  throw WorldError(Error{fmt::format("there is no node {}", node)});
+}
+
+ServerOptions Bench::server_options() const { return state_->defaults; }
+
+Tap Bench::tap(const std::string& node) {
+  for (const Node& one : state_->world.nodes())
+    if (one.name == node) return must(Tap::open(one.netns));
+  throw WorldError(Error{fmt::format("there is no node {}", node)});
+}
+
+std::vector<Sighting> Bench::sightings() const { return state_->servers.log(); }
+
 IpAddress Bench::rip(int i, int family) const { return state_->world.topology().real_server(i, family); }
 
 std::string Bench::name_of(const IpAddress& server) const {
@@ -195,6 +225,8 @@ VirtualService Bench::with_servers(VirtualService service) const {
       RealServer server;
       server.address = rip(i, service.id.family);
       server.port = service.id.is_mark() ? 0 : service.id.port;
+      server.method = state_->defaults.method;
+      server.tunnel = state_->defaults.tunnel;
       service.servers.push_back(server);
     }
   }
@@ -455,6 +487,13 @@ Answer BenchClient::syn(const IpAddress& vip, std::uint16_t port, std::uint16_t 
       must(probe.syn({.client = {address_, from}, .target = {vip, port}}, world.director().port.mac, names));
   bench_->note("syn, then silence: " + text_of(answer));
   return answer;
+}
+
+void BenchClient::send(const std::vector<std::uint8_t>& packet) {
+  World& world = bench_->state_->world;
+  RawProbe probe = must(RawProbe::open(world.client().netns));
+  must(probe.send_packet(packet, world.director().port.mac));
+  bench_->note(fmt::format("send {} bytes of IP", packet.size()));
 }
 
 Lab host_lab() {

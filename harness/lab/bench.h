@@ -15,8 +15,10 @@
 #include "harness/evidence/history.h"
 #include "harness/lab/lab.h"
 #include "harness/probe/client.h"
+#include "harness/probe/decapsulator.h"
 #include "harness/probe/raw_probe.h"
 #include "harness/probe/real_servers.h"
+#include "harness/probe/tap.h"
 #include "harness/ruleset/ruleset.h"
 #include "harness/topology/world.h"
 
@@ -48,6 +50,19 @@ class BenchPlan {
     has_local_ = true;
     return *this;
   }
+  /// The real servers are behind NAT (-m): the way back leads through the director.
+  BenchPlan& masquerading() {
+    topology_.reach = Reach::kMasqueraded;
+    defaults_.method = ForwardMethod::kMasquerade;
+    return *this;
+  }
+  /// The real servers are at the ends of tunnels (-i): they take what comes as IPIP, GRE, or GUE on kGuePort.
+  BenchPlan& tunnelling(TunnelType type = TunnelType::kIpip, TunnelChecksum checksum = TunnelChecksum::kNone) {
+    topology_.reach = Reach::kTunnelled;
+    defaults_.method = ForwardMethod::kTunnel;
+    defaults_.tunnel = {type, type == TunnelType::kGue ? kGuePort : std::uint16_t{0}, checksum};
+    return *this;
+  }
   BenchPlan& vips(std::vector<IpAddress> vips) {
     topology_.vips = std::move(vips);
     return *this;
@@ -70,6 +85,7 @@ class BenchPlan {
   bool has_standby_ = false;
 
   Result<Bench> build(const Lab& lab, const DirectorFactory& director, const DirectorFactory* standby) const;
+  ServerOptions defaults_;
 };
 
 /// One client of a bench: an address, and what can be done from it. Cheap to copy; lives no longer than its bench.
@@ -91,6 +107,8 @@ class BenchClient {
   /// A SYN and then silence, whatever comes back. Only from a mute client, or the client's own kernel would answer
   /// the SYN-ACK with a RST.
   Answer syn(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 40000);
+  /// An IP packet, byte for byte, to the director.
+  void send(const std::vector<std::uint8_t>& packet);
 
  private:
   friend class Bench;
@@ -117,6 +135,10 @@ class Bench {
   BenchClient mute_client(int i);
   /// RIP of real server i, from 1.
   IpAddress rip(int i, int family = AF_INET) const;
+  IpAddress dip(int family = AF_INET) const;
+  MacAddress mac_of(const std::string& node) const;
+  /// Method and tunnel of this bench's real servers, for those that a case describes itself.
+  ServerOptions server_options() const;
   /// "real2" for its RIP, "director" for loopback or the DIP; else the address.
   std::string name_of(const IpAddress& server) const;
   /// The RIP of a server by its name.
@@ -153,6 +175,10 @@ class Bench {
   /// The process of a real server is gone: its kernel refuses. "director" for the local one.
   void stop_server(const std::string& name);
   void restart_server(const std::string& name);
+  /// Hears what arrives at a node from now on: "client", "director", "real1".
+  Tap tap(const std::string& node);
+  /// What real servers were asked, and as whom; oldest first.
+  std::vector<Sighting> sightings() const;
   /// Cuts or mends the link of a real server.
   void set_link(const std::string& name, bool up);
 

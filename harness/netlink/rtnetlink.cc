@@ -53,7 +53,8 @@ void put_conf(nlmsghdr* message, int id, const std::optional<std::uint32_t>& val
 }
 
 bool empty(const Ipv4Conf& conf) {
-  return !conf.accept_local && !conf.arp_announce && !conf.arp_ignore && !conf.forwarding && !conf.rp_filter;
+  return !conf.accept_local && !conf.accept_redirects && !conf.arp_announce && !conf.arp_ignore &&
+         !conf.forwarding && !conf.rp_filter && !conf.send_redirects;
 }
 
 /// Calls `visit` with every attribute behind `offset` bytes of payload. (libmnl's own loops are macros for C.)
@@ -178,10 +179,12 @@ void RtBatch::change_link(int ifindex, const LinkChange& change) {
       nlattr* inet = mnl_attr_nest_start(message, AF_INET);
       nlattr* conf = mnl_attr_nest_start(message, IFLA_INET_CONF);
       put_conf(message, IPV4_DEVCONF_ACCEPT_LOCAL, change.ipv4.accept_local);
+      put_conf(message, IPV4_DEVCONF_ACCEPT_REDIRECTS, change.ipv4.accept_redirects);
       put_conf(message, IPV4_DEVCONF_ARP_ANNOUNCE, change.ipv4.arp_announce);
       put_conf(message, IPV4_DEVCONF_ARP_IGNORE, change.ipv4.arp_ignore);
       put_conf(message, IPV4_DEVCONF_FORWARDING, change.ipv4.forwarding);
       put_conf(message, IPV4_DEVCONF_RP_FILTER, change.ipv4.rp_filter);
+      put_conf(message, IPV4_DEVCONF_SEND_REDIRECTS, change.ipv4.send_redirects);
       mnl_attr_nest_end(message, conf);
       mnl_attr_nest_end(message, inet);
     }

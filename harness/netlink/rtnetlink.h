@@ -27,10 +27,12 @@ struct LinkEnd {
 /// a container has /proc/sys read-only. Unset ones keep what the namespace gave them.
 struct Ipv4Conf {
   std::optional<std::uint32_t> accept_local = std::nullopt;
+  std::optional<std::uint32_t> accept_redirects = std::nullopt;
   std::optional<std::uint32_t> arp_announce = std::nullopt;
   std::optional<std::uint32_t> arp_ignore = std::nullopt;
   std::optional<std::uint32_t> forwarding = std::nullopt;
   std::optional<std::uint32_t> rp_filter = std::nullopt;
+  std::optional<std::uint32_t> send_redirects = std::nullopt;
 };
 
 /// What to change of a link.

@@ -114,6 +114,17 @@ Status RawProbe::send_datagram(const UdpDatagram& datagram, const MacAddress& to
   return send_frame(udp_frame(mac_, to, datagram), fmt::format("send(UDP to {})", datagram.target.str()));
 }
 
+Status RawProbe::send_packet(const std::vector<std::uint8_t>& packet, const MacAddress& to) {
+  LVSPEC_CHECK(!packet.empty());
+  std::vector<std::uint8_t> frame(to.begin(), to.end());
+  frame.insert(frame.end(), mac_.begin(), mac_.end());
+  const bool six = packet.front() >> 4 == 6;
+  frame.push_back(six ? 0x86 : 0x08);
+  frame.push_back(six ? 0xdd : 0x00);
+  frame.insert(frame.end(), packet.begin(), packet.end());
+  return send_frame(frame, fmt::format("send({} bytes of IP)", packet.size()));
+}
+
 void RawProbe::forget_what_came() {
   char byte = 0;
   while (recv(socket_.get(), &byte, 1, 0) >= 0) {

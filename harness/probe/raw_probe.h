@@ -39,6 +39,9 @@ class RawProbe {
   Status send_segment(const TcpSegment& segment, const MacAddress& to);
   Status send_datagram(const UdpDatagram& datagram, const MacAddress& to);
 
+  /// Sends an IP packet as it is; its family is that of its first four bits.
+  Status send_packet(const std::vector<std::uint8_t>& packet, const MacAddress& to);
+
   /// The interface's own MAC.
   const MacAddress& mac() const { return mac_; }
 

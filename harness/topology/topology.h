@@ -27,6 +27,13 @@ enum class DirectorPlace {
   kInline,  ///< it is a process between the wire and the stack: the bundled director
 };
 
+/// How real servers are to be reached, which decides how they are furnished.
+enum class Reach {
+  kDirectly,     ///< the VIP on lo, answers straight to the clients
+  kMasqueraded,  ///< no VIP; the way to the clients leads through the director, whose stack forwards
+  kTunnelled,    ///< as kDirectly; the far end of a tunnel delivers to lo
+};
+
 /// A world as plain data: one segment with clients, one director and real servers.
 ///
 ///   clients ──┐                    ┌── real1
@@ -47,6 +54,7 @@ struct Topology {
   /// router in front of both has a static neighbour entry for each VIP then, and World::fail_over() changes it.
   std::optional<DirectorPlace> standby_place = std::nullopt;
   bool ipv6 = true;
+  Reach reach = Reach::kDirectly;
 
   IpAddress client(int i, int family = AF_INET) const;       ///< i from 1
   IpAddress real_server(int i, int family = AF_INET) const;  ///< RIP; i from 1

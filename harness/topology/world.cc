@@ -65,6 +65,17 @@ Ipv4Conf plain_conf() {
   return {.accept_local = 0, .arp_announce = 0, .arp_ignore = 0, .forwarding = 0, .rp_filter = 0};
 }
 
+/// A director that masquerades forwards between hosts of one link. It must not tell them so, or they would go round it,
+/// and they are not to listen. What no link message carries.
+void forward_without_redirects(const NetworkNamespace& director) {
+  write_sysctl(director, "/proc/sys/net/ipv4/conf/all/send_redirects", "0");
+  write_sysctl(director, "/proc/sys/net/ipv6/conf/all/forwarding", "1");
+}
+void ignore_redirects(const NetworkNamespace& server) {
+  write_sysctl(server, "/proc/sys/net/ipv4/conf/all/accept_redirects", "0");
+  write_sysctl(server, "/proc/sys/net/ipv6/conf/eth0/accept_redirects", "0");
+}
+
 /// Lets the links of one node come up. Needs the segment's ends to be up already, so that eth0 has carrier at once
 /// and takes routes and frames.
 void raise_links(RtBatch& batch, const Ipv4Conf& conf) {
@@ -122,7 +133,12 @@ class Builder {
 
   /// The stack of a director: of its own node, or of the namespace behind it.
   void director_stack(RtBatch& batch, int last_byte) const {
-    raise_links(batch, plain_conf());
+    Ipv4Conf conf = plain_conf();
+    if (topology_.reach == Reach::kMasqueraded) {
+      conf.forwarding = 1;
+      conf.send_redirects = 0;
+    }
+    raise_links(batch, conf);
     for (const int family : families()) {
       add_lan_address(batch, family, last_byte);
       add_vips(batch, family, kEth0);
@@ -151,10 +167,13 @@ class Builder {
     conf.arp_ignore = 1;
     conf.arp_announce = 2;
     raise_links(batch, conf);
+    // What comes out of a tunnel comes from lo, whatever its source.
+    if (topology_.reach == Reach::kTunnelled) batch.change_link(kLo, {.ipv4 = plain_conf()});
+    const bool masqueraded = topology_.reach == Reach::kMasqueraded;
     for (const int family : families()) {
       add_lan_address(batch, family, kServerByte + i);
-      add_vips(batch, family, kLo);
-      add_routes_to_clients(batch, family, kServerByte + i);
+      if (!masqueraded) add_vips(batch, family, kLo);
+      add_routes_to_clients(batch, family, kServerByte + i, masqueraded ? kDirectorByte : kClientByte);
     }
   }
 
@@ -196,13 +215,13 @@ class Builder {
   }
 
   /// What the node says of its own accord comes from its own address; IPv6 would rather choose a VIP.
-  void add_routes_to_clients(RtBatch& batch, int family, int last_byte) const {
+  void add_routes_to_clients(RtBatch& batch, int family, int last_byte, int gateway_byte = kClientByte) const {
     const Prefix& lan = family == AF_INET6 ? addresses::kLan6 : addresses::kLan;
     for (const Prefix& prefix : topology_.client_prefixes)
       if (prefix.address.family() == family)
         batch.add_route({.to = prefix,
                          .ifindex = kEth0,
-                         .via = lan.address.plus(kClientByte),
+                         .via = lan.address.plus(static_cast<std::uint64_t>(gateway_byte)),
                          .source = lan.address.plus(static_cast<std::uint64_t>(last_byte))});
   }
 
@@ -341,6 +360,10 @@ Result<World> World::build(const Topology& topology) {
     LVSPEC_TRY(
         furnish_director(batches.back(), "standby", kStandbyByte, *topology.standby_place, &world.standby_stack_));
     builder.vips_at(batches[0], kDirectorByte);
+  }
+  if (topology.reach == Reach::kMasqueraded) {
+    forward_without_redirects(world.director_stack());
+    for (int i = 1; i <= topology.server_count; ++i) ignore_redirects(world.real_server(i).netns);
   }
   for (int i = 1; i <= topology.server_count; ++i)
     builder.real_server(batches[kNodesBesideServers + static_cast<std::size_t>(i) - 1], i);

@@ -46,6 +46,7 @@ class World {
   /// The network stack that owns DIP and VIPs. kStack: the director's own namespace. kInline: a namespace behind the
   /// director, linked to it by the pair `stack0` (director's side) and `eth0` (this side).
   NetworkNamespace& director_stack() { return director_stack_.empty() ? director().netns : director_stack_[0]; }
+  NetworkNamespace& standby_stack() { return standby_stack_.empty() ? standby().netns : standby_stack_[0]; }
   /// kInline only, and the same for the standby but for the MAC: the director's side of that pair, and the MAC that
   /// both its wire and its stack have.
   const Port& stack_port() const { return stack_port_; }
