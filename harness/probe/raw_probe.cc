@@ -114,6 +114,10 @@ Status RawProbe::send_datagram(const UdpDatagram& datagram, const MacAddress& to
   return send_frame(udp_frame(mac_, to, datagram), fmt::format("send(UDP to {})", datagram.target.str()));
 }
 
+Status RawProbe::send_packet(const IpPacket& packet, const MacAddress& to) {
+  return send_frame(ip_frame(mac_, to, packet), fmt::format("send(IP to {})", packet.target.str()));
+}
+
 void RawProbe::forget_what_came() {
   char byte = 0;
   while (recv(socket_.get(), &byte, 1, 0) >= 0) {

@@ -38,6 +38,7 @@ class RawProbe {
   /// Sends a frame and listens for nothing.
   Status send_segment(const TcpSegment& segment, const MacAddress& to);
   Status send_datagram(const UdpDatagram& datagram, const MacAddress& to);
+  Status send_packet(const IpPacket& packet, const MacAddress& to);
 
   /// The interface's own MAC.
   const MacAddress& mac() const { return mac_; }
