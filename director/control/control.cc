@@ -8,7 +8,7 @@
 
 #include "director/control/protocol.h"
 #include "director/control/translate.h"
-#include "director/core/sync_policy.h"
+#include "director/core/sysctls.h"
 
 namespace lvspec::director {
 namespace {
@@ -61,11 +61,11 @@ const std::map<std::string, Handler>& handlers() {
          reply["name"] = "lvspec-director";
          reply["version"] = LVSPEC_VERSION;
          reply["clock"] = clock.manual() ? "manual" : "real";
-         reply["capabilities"] = {"ipv4",      "ipv6",  "tcp",  "udp",    "dr",     "local", "ppc",
-                                  "pcc",       "mark",  "mask", "tables", "sysctl", "edit",  "clock",
-                                  "threshold", "rr",    "wrr",  "lc",     "wlc",    "ftp",   "one-packet",
-                                  "sed",       "nq",    "fo",   "ovf",    "dh",     "sh",    "mh",
-                                  "lblc",      "lblcr", "twos", "stats",  "sync",   "masq",  "tunnel"};
+         reply["capabilities"] = {"ipv4", "ipv6", "tcp",    "udp",    "dr",         "local", "ppc",       "pcc",
+                                  "mark", "mask", "tables", "sysctl", "edit",       "clock", "threshold", "rr",
+                                  "wrr",  "lc",   "wlc",    "ftp",    "one-packet", "sed",   "nq",        "fo",
+                                  "ovf",  "dh",   "sh",     "mh",     "lblc",       "lblcr", "twos",      "stats",
+                                  "sync", "masq", "tunnel", "sctp",   "sip"};
          return reply;
        }},
       {"add_service",
@@ -114,12 +114,20 @@ const std::map<std::string, Handler>& handlers() {
        [](Director& director, Clock&, const Request& request) {
          const Sysctls wanted = to_core(request.get<protocol::Sysctls>("sysctls"), director.sysctls());
          Sysctls honoured = director.sysctls();
+         honoured.am_droprate = wanted.am_droprate;
+         honoured.amemthresh = wanted.amemthresh;
+         honoured.cache_bypass = wanted.cache_bypass;
          honoured.conn_reuse_mode = wanted.conn_reuse_mode;
+         honoured.drop_entry = wanted.drop_entry;
+         honoured.drop_packet = wanted.drop_packet;
          honoured.expire_nodest_conn = wanted.expire_nodest_conn;
          honoured.expire_quiescent_template = wanted.expire_quiescent_template;
          honoured.nat_icmp_send = wanted.nat_icmp_send;
          honoured.pmtu_disc = wanted.pmtu_disc;
          honoured.schedule_icmp = wanted.schedule_icmp;
+         honoured.ignore_tunneled = wanted.ignore_tunneled;
+         honoured.secure_tcp = wanted.secure_tcp;
+         honoured.sloppy_sctp = wanted.sloppy_sctp;
          honoured.sloppy_tcp = wanted.sloppy_tcp;
          honoured.run_estimation = wanted.run_estimation;
          honoured.lblc_expiration = wanted.lblc_expiration;
@@ -134,10 +142,9 @@ const std::map<std::string, Handler>& handlers() {
          honoured.sync_threshold = wanted.sync_threshold;
          honoured.sync_period = wanted.sync_period;
          honoured.sync_version = wanted.sync_version;
-         if (!sync_sysctls_valid(wanted)) return result_of(Outcome::kInvalid);
+         if (!are_accepted(wanted, director.sysctls())) return result_of(Outcome::kInvalid);
          if (honoured != wanted) return result_of(Outcome::kUnsupported);
-         director.set_sysctls(wanted);
-         return ok();
+         return result_of(director.set_sysctls(wanted));
        }},
       {"set_timeouts",
        [](Director& director, Clock&, const Request& request) {

@@ -117,6 +117,48 @@ TEST_F(ControlTest, ABadRequestNamesTheField) {
               HasSubstr("service address \"198.51.100\""));
 }
 
+// Any client may send a Call-ID that is no UTF-8; the director must be able to say so and live.
+TEST_F(ControlTest, BytesThatAreNoTextAreSaidAndUnderstood) {
+  std::string every;
+  for (int byte = 1; byte < 256; ++byte) every += static_cast<char>(byte);
+  const std::string said = protocol::text_of_bytes(every);
+  EXPECT_EQ(protocol::bytes_of_text(json::parse(json(said).dump()).get<std::string>()), every);
+  EXPECT_EQ(protocol::text_of_bytes("a@b"), "a@b");
+
+  json service = web();
+  service["protocol"] = "udp";
+  json settings = persistent(300);
+  settings["engine"] = "sip";
+  ask({{"verb", "add_service"}, {"service", service}, {"settings", settings}});
+  ask({{"verb", "add_server"},
+       {"service", service},
+       {"server", protocol::ServerId{"203.0.113.11", 80}},
+       {"settings", protocol::ServerSettings{}}});
+  const std::string message = "INVITE sip:x SIP/2.0\r\ni: \xe4\xf6\r\n";
+  Packet packet;
+  packet.protocol = Protocol::kUdp;
+  packet.destination = to_core(service.get<protocol::ServiceId>()).address;
+  packet.source_port = 40000;
+  packet.destination_port = 80;
+  packet.payload = std::as_bytes(std::span(message));
+  EXPECT_EQ(director_.handle(clock_.now(), packet).action, Verdict::Action::kForward);
+  const auto tables = ask({{"verb", "dump"}})["tables"].get<protocol::Tables>();
+  ASSERT_EQ(tables.entries.size(), 2U);
+  const auto& tmpl = tables.entries[tables.entries[0].is_template ? 0 : 1];
+  EXPECT_EQ(tmpl.engine, "sip");
+  EXPECT_EQ(protocol::bytes_of_text(tmpl.engine_data), "\xe4\xf6");
+}
+
+TEST_F(ControlTest, SysctlsOutOfRangeAreInvalid) {
+  const auto set = [&](const char* name, int value) {
+    return ask({{"verb", "set_sysctls"}, {"sysctls", {{name, value}}}})["code"];
+  };
+  EXPECT_EQ(set("drop_entry", 4), "invalid");
+  EXPECT_EQ(set("sync_version", 2), "invalid");
+  EXPECT_TRUE(set("drop_entry", 3).is_null());
+  EXPECT_EQ(ask({{"verb", "dump"}})["sysctls"]["drop_entry"], 3);
+}
+
 TEST_F(ControlTest, AManualClockMovesOnlyWhenAdvanced) {
   const auto before = clock_.now();
   EXPECT_EQ(clock_.now(), before);

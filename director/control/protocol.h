@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What is said over the director's control socket: one JSON object a line, a request and then its reply.
@@ -100,6 +101,31 @@ struct ServiceRow {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceRow, id, settings, servers, stats, rates)
 
+/// What a client has sent need not be UTF-8, and JSON must be: bytes are said as the Latin-1 characters they would be.
+inline std::string text_of_bytes(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xc0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return text;
+}
+/// The way back, for what text_of_bytes() made.
+inline std::string bytes_of_text(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool pair = byte >= 0x80 && i + 1 < text.size();
+    bytes += pair ? static_cast<char>((byte << 6) | (static_cast<unsigned char>(text[++i]) & 0x3f)) : text[i];
+  }
+  return bytes;
+}
+
 /// A connection entry or a template, as in `ipvsadm -L -n -c`.
 struct EntryRow {
   std::string protocol;  ///< "tcp", "udp", "sctp", "ip" (templates of marks)
@@ -109,7 +135,7 @@ struct EntryRow {
   std::string state;
   std::int64_t expires_in_ns = 0, timeout_ns = 0;
   std::uint32_t controlled = 0;
-  std::string engine, engine_data;  ///< "sip" and a Call-ID; empty for other entries
+  std::string engine, engine_data;  ///< "sip" and a Call-ID, as text_of_bytes(); empty for other entries
   std::string origin = "LOCAL";     ///< or "SYNC": learned from a sync master (SYN-09)
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EntryRow, protocol, client, virtual_address, server, client_port, virtual_port,

@@ -24,6 +24,8 @@ const char* text_of(Protocol protocol) {
       return "udp";
     case Protocol::kSctp:
       return "sctp";
+    case Protocol::kAh:
+    case Protocol::kEsp:  // of no entry: their packets follow UDP
     case Protocol::kNone:
       break;
   }
@@ -98,6 +100,7 @@ std::map<std::string, int*> fields_of(Sysctls& sysctls) {
       {"drop_packet", &sysctls.drop_packet},
       {"expire_nodest_conn", &sysctls.expire_nodest_conn},
       {"expire_quiescent_template", &sysctls.expire_quiescent_template},
+      {"ignore_tunneled", &sysctls.ignore_tunneled},
       {"lblc_expiration", &sysctls.lblc_expiration},
       {"lblcr_expiration", &sysctls.lblcr_expiration},
       {"nat_icmp_send", &sysctls.nat_icmp_send},
@@ -224,6 +227,8 @@ protocol::EntryRow row_of(const EntryView& entry) {
   row.timeout_ns = entry.timeout.count();
   row.controlled = entry.controlled;
   row.origin = entry.learned ? "SYNC" : "LOCAL";
+  row.engine = entry.engine;
+  row.engine_data = protocol::text_of_bytes(entry.engine_data);
   return row;
 }
 

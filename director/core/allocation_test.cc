@@ -77,5 +77,33 @@ TEST(PacketPath, SchedulersDoNotAllocate) {
   }
 }
 
+// Each call has a Call-ID of its own, as long as they come.
+TEST(PacketPath, DoesNotAllocateForCallsEither) {
+  Director director(8192);
+  ServiceSettings settings = persistent(10);
+  settings.engine = "sip";
+  ASSERT_EQ(director.add_service(udp_service(5060), settings), Outcome::kOk);
+  ASSERT_EQ(director.add_server(udp_service(5060), real(1), {}), Outcome::kOk);
+  std::string message = "INVITE sip:x SIP/2.0\r\nCall-ID: 0000" + std::string(251, 'x') + "\r\n";
+  DirectorTime now{};
+  const std::size_t before = allocations;
+  std::size_t forwarded = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (int n = 0; n < 4000; ++n) {
+      const std::size_t at = message.find("Call-ID: ") + 9;
+      for (int digit = 3, rest = n; digit >= 0; --digit, rest /= 10)
+        message[at + digit] = static_cast<char>('0' + rest % 10);
+      Packet packet = packet_of({.from = client(1), .port = 5060, .protocol = Protocol::kUdp});
+      packet.source_port = static_cast<std::uint16_t>(10000 + n);
+      packet.payload = std::as_bytes(std::span(message));
+      forwarded += director.handle(now, packet).action == Verdict::Action::kForward;
+    }
+    now += 400s;
+    director.expire(now);
+  }
+  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(forwarded, 12000u);
+}
+
 }  // namespace
 }  // namespace lvspec::director

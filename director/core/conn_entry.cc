@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "director/core/faults.h"
+
 namespace lvspec::director {
 namespace {
 
@@ -42,16 +44,22 @@ auto with_addresses(const ConnEntry& entry, Visit visit) {
 std::uint64_t hash_of(const ConnKey& key) {
   const std::uint64_t kind = static_cast<std::uint64_t>(key.protocol) << 8 | static_cast<std::uint64_t>(key.family);
   std::uint64_t hash = mix(key.client, kind << 16 | key.client_port, 0xd6e8feb86659fd93);
-  if (key.is_template) hash ^= mix(key.virtual_address, key.virtual_port, 0xa0761d6478bd642f);
+  if (key.is_template) {
+    const std::uint64_t more = std::uint64_t{key.engine_data} << 16 | key.virtual_port;
+    hash ^= mix(key.virtual_address, more, 0xa0761d6478bd642f);
+  }
   return mix(hash ^ 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3);
 }
 
 ConnKey connection_key(const Packet& packet) {
+  constexpr std::uint16_t kIsakmpPort = 500;
+  const bool ipsec =
+      (packet.protocol == Protocol::kAh || packet.protocol == Protocol::kEsp) && !fault(Fault::kIpsecOnItsOwn);
   return {.family = packet.family,
-          .protocol = packet.protocol,
+          .protocol = ipsec ? Protocol::kUdp : packet.protocol,
           .is_template = false,
-          .client_port = packet.source_port,
-          .virtual_port = packet.destination_port,
+          .client_port = ipsec ? kIsakmpPort : packet.source_port,
+          .virtual_port = ipsec ? kIsakmpPort : packet.destination_port,
           .client = packet.source,
           .virtual_address = packet.destination};
 }
@@ -67,13 +75,14 @@ ConnEntry::ConnEntry(const ConnKey& key)
       packets(0),
       state(TcpState::kNone),
       told_state(TcpState::kNone),
-      unused(0),
+      sctp_state(SctpState::kNone),
       hashed(false),
       renamed(false),
       active(false),
       assured(false),
       reply_unseen(false),
-      learned(false) {}
+      learned(false),
+      has_engine(key.engine_data != EngineData::kNone) {}
 
 Address ConnEntry::client() const {
   return with_addresses(*this, [](const auto& entry) { return widened(entry.client); });
@@ -89,13 +98,20 @@ ConnKey ConnEntry::key() const {
           .client_port = client_port,
           .virtual_port = virtual_port,
           .client = client(),
-          .virtual_address = virtual_address()};
+          .virtual_address = virtual_address(),
+          .engine_data = engine_data()};
 }
 
 ConnEntry* ConnEntry::controller() const {
   if (is_template) return nullptr;
   if (family == Family::kIpv4) return static_cast<const ConnectionEntry<Ipv4Bytes>&>(*this).controller;
   return static_cast<const ConnectionEntry<Ipv6Bytes>&>(*this).controller;
+}
+
+EngineData::Id ConnEntry::engine_data() const {
+  if (!has_engine) return EngineData::kNone;
+  if (family == Family::kIpv4) return static_cast<const EngineTemplateEntry<Ipv4Bytes>&>(*this).engine_data;
+  return static_cast<const EngineTemplateEntry<Ipv6Bytes>&>(*this).engine_data;
 }
 
 void ConnEntry::set_controller(ConnEntry* controller) {

@@ -6,7 +6,9 @@
 #include <cstring>
 
 #include "director/core/director.h"
+#include "director/core/engine_data.h"
 #include "director/core/packet.h"
+#include "director/core/sctp_states.h"
 #include "director/core/service.h"
 #include "director/table/packed_pointer.h"
 #include "director/table/timed.h"
@@ -21,11 +23,13 @@ struct ConnKey {
   bool is_template = false;
   std::uint16_t client_port = 0, virtual_port = 0;
   Address client{}, virtual_address{};
+  EngineData::Id engine_data = EngineData::kNone;  ///< templates of a persistence engine (TPL-20)
 
   bool operator==(const ConnKey&) const = default;
 };
 
-/// The key of the connection that a packet from a client belongs to.
+/// The key of the connection that a packet from a client belongs to. AH and ESP belong to the UDP connection between
+/// both ports 500 (SVC-20). Source: Linux ip_vs_proto_ah_esp.c, ah_esp_conn_fill_param_proto().
 ConnKey connection_key(const Packet& packet);
 
 /// Where a key is looked for. Connections hash by the client's side only, as in the kernel: a reply, which may come
@@ -51,8 +55,8 @@ class StoredTimeout {
 };
 
 /// A connection entry or a template (the kernel's struct ip_vs_conn): what all of them have. Addresses, and the
-/// controller of a connection, stand behind, in sizes of their own; the accessors know where. Every byte here costs
-/// ten million bytes on a large director.
+/// controller of a connection or the engine data of a template, stand behind, in sizes of their own; the accessors
+/// know where. Every byte here costs ten million bytes on a large director.
 struct ConnEntry : table::Timed {
   /// Those that there are entries of, at most eight.
   static constexpr std::array kProtocols = {Protocol::kNone, Protocol::kTcp, Protocol::kUdp, Protocol::kSctp};
@@ -76,18 +80,19 @@ struct ConnEntry : table::Timed {
   const std::uint8_t protocol_ : 3;  // place in kProtocols
 
  public:
-  std::uint32_t packets : 20;  ///< from the client; count_packet() stops at a million
+  std::uint32_t packets : 20;  ///< from the client; of a template: one-packet ones; count_packet() stops at a million
   TcpState state : 4;
   TcpState told_state : 4;  ///< the one that the last sync message said (SYN-03)
-  std::uint8_t unused : 4;
+  SctpState sctp_state : 4;
 
-  StoredTimeout timeout;  ///< what the next arming uses; the template's own, not the service's (TPL-32)
-  bool hashed : 1;        ///< false for one-packet entries, which no lookup finds (CON-50)
-  bool renamed : 1;       ///< a rejected template: listed, never found again (VAL-04)
-  bool active : 1;        ///< counted in RealServer::active, else in inactive (CON-70)
-  bool assured : 1;       ///< templates (TPL-40)
-  bool reply_unseen : 1;  ///< no reply has passed: the IN-ONLY table holds (CON-03)
-  bool learned : 1;       ///< made by a sync message (SYN-09)
+  StoredTimeout timeout;      ///< what the next arming uses; the template's own, not the service's (TPL-32)
+  bool hashed : 1;            ///< false for one-packet entries, which no lookup finds (CON-50)
+  bool renamed : 1;           ///< a rejected template: listed, never found again (VAL-04)
+  bool active : 1;            ///< counted in RealServer::active, else in inactive (CON-70)
+  bool assured : 1;           ///< templates (TPL-40)
+  bool reply_unseen : 1;      ///< no reply has passed: the IN-ONLY table holds (CON-03)
+  bool learned : 1;           ///< made by a sync message (SYN-09)
+  const bool has_engine : 1;  ///< a template whose key has engine data
 
   Protocol protocol() const { return kProtocols[protocol_]; }
   Address client() const;
@@ -96,6 +101,8 @@ struct ConnEntry : table::Timed {
   /// The template that made this connection; null for templates.
   ConnEntry* controller() const;
   void set_controller(ConnEntry* controller);
+  /// kNone but for templates of an engine.
+  EngineData::Id engine_data() const;
 
   std::uint64_t hash() const { return hash_of(key()); }
   void count_packet() { packets += packets != 0xfffff; }
@@ -126,6 +133,17 @@ struct TemplateEntry : ConnEntry {
 };
 
 static_assert(sizeof(ConnEntry) == 44 && sizeof(TemplateEntry<Ipv4Bytes>) == 52);
+
+/// With an engine, a template is found by its data as well.
+template <typename Bytes>
+struct EngineTemplateEntry : TemplateEntry<Bytes> {
+  explicit EngineTemplateEntry(const ConnKey& key) : TemplateEntry<Bytes>(key), engine_data(key.engine_data) {}
+  bool matches(const ConnKey& key) const {
+    return engine_data == key.engine_data && TemplateEntry<Bytes>::matches(key);
+  }
+
+  const EngineData::Id engine_data;
+};
 
 template <typename Bytes>
 struct ConnectionEntry : TemplateEntry<Bytes> {

@@ -25,7 +25,8 @@ constexpr Duration kFreshTimeout = seconds(3);  // TIM-06, until the first packe
 ConnTable::ConnTable(std::size_t entries) { reserve(entries); }
 
 template <typename Visit>
-decltype(auto) ConnTable::with_table_of(Family family, bool is_template, Visit visit) {
+decltype(auto) ConnTable::with_table_of(Family family, bool is_template, bool has_engine, Visit visit) {
+  if (has_engine) return family == Family::kIpv4 ? visit(engine_templates4_) : visit(engine_templates6_);
   if (family == Family::kIpv4) return is_template ? visit(templates4_) : visit(connections4_);
   return is_template ? visit(templates6_) : visit(connections6_);
 }
@@ -33,9 +34,9 @@ decltype(auto) ConnTable::with_table_of(Family family, bool is_template, Visit v
 // With the entry as what it is in that table.
 template <typename Visit>
 decltype(auto) ConnTable::with_table_of(ConnEntry& entry, Visit visit) {
-  return with_table_of(entry.family, entry.is_template, [&]<typename Entry>(table::Table<Entry>& table) {
-    return visit(table, static_cast<Entry&>(entry));
-  });
+  return with_table_of(
+      entry.family, entry.is_template, entry.has_engine,
+      [&]<typename Entry>(table::Table<Entry>& table) { return visit(table, static_cast<Entry&>(entry)); });
 }
 
 void ConnTable::reserve(std::size_t entries) {
@@ -43,41 +44,48 @@ void ConnTable::reserve(std::size_t entries) {
   connections6_.reserve(entries);
   templates4_.reserve(entries);
   templates6_.reserve(entries);
+  engine_templates4_.reserve(entries);
+  engine_templates6_.reserve(entries);
 }
 
 std::size_t ConnTable::size() const {
-  return connections4_.size() + connections6_.size() + templates4_.size() + templates6_.size();
+  return connections4_.size() + connections6_.size() + templates4_.size() + templates6_.size() +
+         engine_templates4_.size() + engine_templates6_.size();
 }
 
 std::size_t ConnTable::buckets() const {
-  return connections4_.buckets() + connections6_.buckets() + templates4_.buckets() + templates6_.buckets();
+  return connections4_.buckets() + connections6_.buckets() + templates4_.buckets() + templates6_.buckets() +
+         engine_templates4_.buckets() + engine_templates6_.buckets();
 }
 
 ConnEntry* ConnTable::find(const ConnKey& key) { return find(key, hash_of(key)); }
 
 ConnEntry* ConnTable::find(const ConnKey& key, std::uint64_t hash) {
-  return with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry* {
-    return table.find(hash, [&](const auto& entry) { return entry.matches(key); });
-  });
+  return with_table_of(key.family, key.is_template, key.engine_data != EngineData::kNone,
+                       [&](auto& table) -> ConnEntry* {
+                         return table.find(hash, [&](const auto& entry) { return entry.matches(key); });
+                       });
 }
 
 ConnEntry* ConnTable::find_reply(const Packet& packet) {
+  // The packet turned round: where it goes to is the client of its entry.
+  Packet turned = packet;
+  std::swap(turned.source, turned.destination);
+  std::swap(turned.source_port, turned.destination_port);
+  const ConnKey key = connection_key(turned);
   const auto is_reply_of = [&](const ConnEntry& entry) {
-    if (entry.client_port != packet.destination_port || entry.protocol() != packet.protocol ||
-        entry.family != packet.family || entry.is_template || entry.client() != packet.destination) {
+    if (entry.client_port != key.client_port || entry.protocol() != key.protocol || entry.family != key.family ||
+        entry.is_template || entry.client() != key.client) {
       return false;
     }
     // Only NAT leaves the reply with the real server's address; otherwise the real server answers as the VIP.
     const bool nat = entry.method == ForwardMethod::kMasquerade;
     const Address address = nat ? entry.server->key.address : entry.virtual_address();
     const std::uint16_t port = nat ? entry.server_port : entry.virtual_port;
-    return address == packet.source && port == packet.source_port;
+    return address == key.virtual_address && port == key.virtual_port;
   };
-  const std::uint64_t hash = hash_of({.family = packet.family,
-                                      .protocol = packet.protocol,
-                                      .client_port = packet.destination_port,
-                                      .client = packet.destination});
-  ConnEntry* const found = with_table_of(packet.family, /*is_template=*/false,
+  const std::uint64_t hash = hash_of(key);
+  ConnEntry* const found = with_table_of(packet.family, /*is_template=*/false, /*has_engine=*/false,
                                          [&](auto& table) -> ConnEntry* { return table.find(hash, is_reply_of); });
   if (found != nullptr) return found;
   // Of entries with one key each has a server of its own, whose replies are its own.
@@ -91,9 +99,10 @@ ConnEntry& ConnTable::create(const ConnKey& key, RealServer& server, std::uint16
   const std::uint64_t hash = hash_of(key);
   ConnEntry* const older = stored == Stored::kYes ? find(key, hash) : nullptr;
   if (older != nullptr) hide(*older);
-  ConnEntry& entry = with_table_of(key.family, key.is_template, [&](auto& table) -> ConnEntry& {
-    return table.insert(hash, /*hidden=*/stored == Stored::kOnePacket, key);
-  });
+  ConnEntry& entry = with_table_of(
+      key.family, key.is_template, key.engine_data != EngineData::kNone,
+      [&](auto& table) -> ConnEntry& { return table.insert(hash, /*hidden=*/stored == Stored::kOnePacket, key); });
+  engine_data_.retain(key.engine_data);
   if (older != nullptr) shadows_.push_back({&entry, older});
   entry.hashed = stored == Stored::kYes;
   entry.server_port = server_port;
@@ -176,22 +185,47 @@ void ConnTable::set_active(ConnEntry& entry, bool active) {
   --(active ? server.inactive : server.active);
 }
 
-void ConnTable::update_state(ConnEntry& entry, bool is_reply, const Packet& packet, const Timeouts& timeouts) {
-  if (packet.protocol != Protocol::kTcp) {
-    // UDP has one state, never active; only a reply that passes here proves the server alive (CON-30, TPL-40).
-    if (is_reply && entry.controller() != nullptr) entry.controller()->assured = true;
-    entry.timeout = seconds(timeouts.udp_s);
-    return;
+// TPL-40. Source: include/net/ip_vs.h, ip_vs_control_assure_ct().
+void ConnTable::assure_controller(ConnEntry& entry) {
+  if (ConnEntry* const controller = entry.controller()) controller->assured = true;
+}
+
+void ConnTable::update_state(ConnEntry& entry, bool is_reply, const Packet& packet, const Timeouts& timeouts,
+                             bool secure_tcp) {
+  const auto direction = [&] {
+    if (is_reply) entry.reply_unseen = false;
+    return is_reply ? Direction::kOut : entry.reply_unseen ? Direction::kInOnly : Direction::kIn;
+  };
+  switch (packet.protocol) {
+    case Protocol::kTcp: {
+      const TcpState next = next_tcp_state(direction(), tcp_event(packet.tcp), entry.state, secure_tcp);
+      if (next != entry.state) {
+        set_active(entry, is_active(next));
+        if (next == TcpState::kEstablished) assure_controller(entry);
+        entry.state = next;
+      }
+      entry.timeout = seconds(tcp_timeout_s(next, timeouts));
+      break;
+    }
+    case Protocol::kSctp: {
+      if (packet.sctp.event == SctpEvent::kNone) break;
+      const SctpState next = next_sctp_state(direction(), packet.sctp.event, entry.sctp_state);
+      if (next != entry.sctp_state) {
+        set_active(entry, is_active(next));
+        if (next == SctpState::kEstablished) assure_controller(entry);
+        entry.sctp_state = next;
+      }
+      entry.timeout = seconds(sctp_timeout_s(next));
+      break;
+    }
+    case Protocol::kUdp:
+      // UDP has one state, never active; only a reply that passes here proves the server alive (CON-30, TPL-40).
+      if (is_reply) assure_controller(entry);
+      entry.timeout = seconds(timeouts.udp_s);
+      break;
+    default:
+      break;
   }
-  if (is_reply) entry.reply_unseen = false;
-  const Direction direction = is_reply ? Direction::kOut : entry.reply_unseen ? Direction::kInOnly : Direction::kIn;
-  const TcpState next = next_tcp_state(direction, tcp_event(packet.tcp), entry.state);
-  if (next != entry.state) {
-    set_active(entry, is_active(next));
-    if (next == TcpState::kEstablished && entry.controller() != nullptr) entry.controller()->assured = true;
-    entry.state = next;
-  }
-  entry.timeout = seconds(tcp_timeout_s(next, timeouts));
 }
 
 // The kernel gives it client port 0, virtual port 65535 and server port 65535, which no packet of a service on an
@@ -213,8 +247,18 @@ void ConnTable::remove(ConnEntry& entry) {
     });
   }
   unbind(entry);
+  engine_data_.release(entry.engine_data());
   with_table_of(entry, [](auto& table, auto& own) { table.remove(own); });
   uncover(entry);
+}
+
+std::size_t ConnTable::force_out(ConnEntry& entry) {
+  ConnEntry* const controller = entry.controller();
+  remove(entry);
+  if (controller == nullptr || controller->controlled != 0 || controller->assured) return 1;
+  if (fault(Fault::kForcedOutLeavesTemplate)) return 1;
+  remove(*controller);
+  return 2;
 }
 
 void ConnTable::remove_unavailable() {
@@ -263,6 +307,8 @@ ConnEntry* ConnTable::next(std::int64_t horizon) {
   consider(connections6_);
   consider(templates4_);
   consider(templates6_);
+  consider(engine_templates4_);
+  consider(engine_templates6_);
   return first;
 }
 

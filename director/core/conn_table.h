@@ -52,13 +52,19 @@ class ConnTable {
   /// Counts a connection as ActiveConn of its server, or as InActConn.
   void set_active(ConnEntry& entry, bool active);
   /// Moves the entry along for one packet: state, timeout (not armed yet), counters of its server, ASSURED of its
-  /// template. Source: ip_vs_proto_tcp.c, set_tcp_state(); ip_vs_proto_udp.c, udp_state_transition().
-  void update_state(ConnEntry& entry, bool is_reply, const Packet& packet, const Timeouts& timeouts);
+  /// template. AH and ESP, and SCTP packets without a chunk, move nothing. Source: ip_vs_proto_tcp.c,
+  /// set_tcp_state(); ip_vs_proto_sctp.c, set_sctp_state(); ip_vs_proto_udp.c, udp_state_transition().
+  /// @param secure_tcp  TCP goes by the table of CON-26.
+  void update_state(ConnEntry& entry, bool is_reply, const Packet& packet, const Timeouts& timeouts,
+                    bool secure_tcp = false);
   /// A template that may no longer be used: nobody finds it, its timer runs on (VAL-04).
   /// Source: ip_vs_conn.c, ip_vs_check_template().
   void rename(ConnEntry& entry);
   /// Takes the entry out at once. Connections that it controls go on without it.
   void remove(ConnEntry& entry);
+  /// Takes out by force an entry that controls nothing, and with the last connection of a template that was never
+  /// assured the template as well (TPL-51). @return how many were removed. Source: ip_vs_conn.c, ip_vs_conn_del().
+  std::size_t force_out(ConnEntry& entry);
   /// Takes out what is bound to servers that are no longer available: connections, a template together with its last
   /// connection even if ASSURED, then templates that control nothing (VAL-21).
   /// Source: ip_vs_conn.c, ip_vs_expire_nodest_conn_flush().
@@ -77,6 +83,10 @@ class ConnTable {
   /// When the next timer fires, if one is armed.
   std::optional<DirectorTime> next_deadline();
 
+  /// What engines add to keys: to be held by whoever builds one; entries in the table hold it for themselves.
+  EngineData& engine_data() { return engine_data_; }
+  const EngineData& engine_data() const { return engine_data_; }
+
   /// Binds an entry to another server: one that a sync message found (SYN-10).
   void rebind(ConnEntry& entry, RealServer& server);
 
@@ -88,6 +98,8 @@ class ConnTable {
     connections6_.for_each(visit);
     templates4_.for_each(visit);
     templates6_.for_each(visit);
+    engine_templates4_.for_each(visit);
+    engine_templates6_.for_each(visit);
   }
   /// The same of a part: what the hash has put together, as the kernel's chains are. @param bucket  below buckets().
   std::size_t buckets() const;
@@ -98,6 +110,7 @@ class ConnTable {
       bucket -= table.buckets();  // wraps where it was found: then it is beyond all others
     };
     visit_in(connections4_), visit_in(connections6_), visit_in(templates4_), visit_in(templates6_);
+    visit_in(engine_templates4_), visit_in(engine_templates6_);
   }
 
  private:
@@ -107,7 +120,7 @@ class ConnTable {
   };
 
   template <typename Visit>
-  decltype(auto) with_table_of(Family family, bool is_template, Visit visit);
+  decltype(auto) with_table_of(Family family, bool is_template, bool has_engine, Visit visit);
   template <typename Visit>
   decltype(auto) with_table_of(ConnEntry& entry, Visit visit);
   void hide(ConnEntry& entry);
@@ -117,12 +130,16 @@ class ConnTable {
   void bind(ConnEntry& entry, RealServer& server);
   void unbind(ConnEntry& entry);
   void release_controller(ConnEntry& connection);
+  void assure_controller(ConnEntry& entry);
   std::optional<Duration> extension_of(const ConnEntry& entry) const;
 
   table::Table<ConnectionEntry<Ipv4Bytes>> connections4_;
   table::Table<ConnectionEntry<Ipv6Bytes>> connections6_;
   table::Table<TemplateEntry<Ipv4Bytes>> templates4_;
   table::Table<TemplateEntry<Ipv6Bytes>> templates6_;
+  table::Table<EngineTemplateEntry<Ipv4Bytes>> engine_templates4_;  // apart, so that the others stay small
+  table::Table<EngineTemplateEntry<Ipv6Bytes>> engine_templates6_;
+  EngineData engine_data_;
   std::vector<Shadow> shadows_;
   std::uint32_t armings_ = 0;  // numbers every arming, so that of equal deadlines the first armed goes first
   TimerWheel wheel_;

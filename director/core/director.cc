@@ -9,7 +9,9 @@
 #include "director/core/director_state.h"
 #include "director/core/faults.h"
 #include "director/core/scheduler.h"
+#include "director/core/sctp_states.h"
 #include "director/core/sync_apply.h"
+#include "director/core/sysctls.h"
 #include "director/core/tcp_states.h"
 
 namespace lvspec::director {
@@ -28,10 +30,11 @@ ServiceKey identity_of(const ServiceKey& key) {
 std::string state_name(const ConnEntry& entry) {
   if (entry.is_template) return entry.assured ? "ASSURED" : "NONE";
   if (entry.protocol() == Protocol::kUdp) return "UDP";
+  if (entry.protocol() == Protocol::kSctp) return std::string(sctp_state_name(entry.sctp_state));
   return std::string(tcp_state_name(entry.state));
 }
 
-EntryView view_of(const ConnEntry& entry, DirectorTime deadline, DirectorTime now) {
+EntryView view_of(const ConnEntry& entry, const EngineData& engine_data, DirectorTime deadline, DirectorTime now) {
   return {.family = entry.family,
           .server_family = entry.server->key.family,
           .protocol = entry.protocol(),
@@ -47,6 +50,9 @@ EntryView view_of(const ConnEntry& entry, DirectorTime deadline, DirectorTime no
           .timeout = entry.timeout,
           .controlled = entry.controlled,
           .fwmark = entry.fwmark,
+          .in_packets = entry.packets,
+          .engine = entry.has_engine ? "sip" : "",
+          .engine_data = std::string(engine_data.text(entry.engine_data())),
           .bound_available = entry.server->available,
           .learned = entry.learned};
 }
@@ -73,6 +79,16 @@ void rebind_by_position(ConnTable& connections, const std::vector<RealServer*>& 
   for (const auto& [entry, server] : moves) connections.rebind(*entry, *server);
 }
 
+// Call-IDs for which there is room once a service has an engine, 1 MiB; beyond that the room doubles.
+constexpr std::size_t kCallIds = 4096;
+
+constexpr Duration kSecond = std::chrono::seconds(1);
+
+// Of time 0 and what came before it: 1 s.
+DirectorTime next_second(DirectorTime time) {
+  return std::chrono::floor<std::chrono::seconds>(std::max(time, DirectorTime{})) + kSecond;
+}
+
 }  // namespace
 
 std::size_t Director::State::advance(DirectorTime now, Reading reading) {
@@ -82,15 +98,32 @@ std::size_t Director::State::advance(DirectorTime now, Reading reading) {
                  static_cast<long long>(now.time_since_epoch().count()));
     std::abort();
   }
-  time = now;
+  const DirectorTime before = std::exchange(time, now);
   estimation.advance(now, sysctls.run_estimation != 0);
   if (fault(Fault::kExpireOnlyOnRead) && reading == Reading::kNo) return 0;
   std::size_t removed = 0;
-  while (services.next_trash_check() <= now) {
-    removed += connections.fire(services.next_trash_check());
-    services.check_trash();
+  const auto look_after_trash = [&](DirectorTime until) {
+    while (services.next_trash_check() <= until) {
+      removed += connections.fire(services.next_trash_check());
+      services.check_trash();
+    }
+    removed += connections.fire(until);
+  };
+  if (defence.thins()) {
+    for (DirectorTime second = next_second(before); second <= now && connections.size() != 0; second += kSecond) {
+      look_after_trash(second);
+      removed += defence.thin(second, connections);
+    }
   }
-  return removed + connections.fire(now);
+  if (next_second(before) <= now) defence.take_level(sysctls);
+  look_after_trash(now);
+  return removed;
+}
+
+std::optional<DirectorTime> Director::State::next_deadline() {
+  const std::optional<DirectorTime> timer = connections.next_deadline();
+  if (!timer || !defence.thins()) return timer;
+  return std::min(*timer, next_second(time));
 }
 
 void Director::State::sweep() {
@@ -104,24 +137,24 @@ Director::~Director() = default;
 void Director::set_timer_wheel(int hz) { state_->connections.set_timer_wheel(TimerWheel(hz)); }
 
 Verdict Director::handle(DirectorTime now, const Packet& packet) { return state_->handle(now, packet); }
-Verdict Director::handle_reply(DirectorTime now, const Packet& packet) {
-  return state_->handle_reply(now, packet);
-}
+Verdict Director::handle_reply(DirectorTime now, const Packet& packet) { return state_->handle_reply(now, packet); }
 std::size_t Director::expire(DirectorTime now) { return state_->advance(now); }
 
 std::optional<DirectorTime> Director::next_deadline() const {
   // Entries that nobody reads do not expire under this fault; who waits for them to would wait for ever.
   if (fault(Fault::kExpireOnlyOnRead)) return std::nullopt;
-  return state_->connections.next_deadline();
+  return state_->next_deadline();
 }
 
 Outcome Director::add_service(const ServiceKey& key, const ServiceSettings& settings) {
+  if (!settings.engine.empty()) state_->connections.engine_data().reserve(kCallIds);
   return state_->services.add(identity_of(key), settings);
 }
 
 Outcome Director::edit_service(const ServiceKey& key, const ServiceSettings& settings) {
   VirtualService* const service = state_->services.find(identity_of(key));
   if (service == nullptr) return Outcome::kNoSuchService;
+  if (!settings.engine.empty()) state_->connections.engine_data().reserve(kCallIds);
   if (fault(Fault::kEditDropsTemplates)) {
     forget(state_->connections,
            [&](const ConnEntry& entry) { return entry.is_template && entry.server->service == service->key; });
@@ -185,10 +218,19 @@ void Director::clear(DirectorTime now) {
 
 void Director::set_marks(std::vector<MarkRule> rules) { state_->classifier.replace(std::move(rules)); }
 
-void Director::set_sysctls(const Sysctls& sysctls) {
+Outcome Director::set_sysctls(const Sysctls& sysctls) {
+  Sysctls& current = state_->sysctls;
+  if (!are_accepted(sysctls, current)) return Outcome::kInvalid;
+  const bool levels_written = sysctls.drop_entry != current.drop_entry ||
+                              sysctls.drop_packet != current.drop_packet || sysctls.secure_tcp != current.secure_tcp;
   // What was due by now goes by the old values.
   for (const auto& service : state_->services.all()) service->scheduler->expire(state_->time);
-  state_->sysctls = sysctls;
+  current = sysctls;
+  if (levels_written) state_->defence.take_level(current);
+  return Outcome::kOk;
+}
+void Director::set_own_addresses(std::vector<std::pair<Family, Address>> addresses) {
+  state_->own_addresses = std::move(addresses);
 }
 Sysctls Director::sysctls() const { return state_->sysctls; }
 
@@ -243,8 +285,10 @@ std::vector<EntryView> Director::entries(DirectorTime now) const {
   state_->advance(now, State::Reading::kYes);
   std::vector<EntryView> result;
   result.reserve(state_->connections.size());
-  state_->connections.for_each(
-      [&](const ConnEntry& entry) { result.push_back(view_of(entry, state_->connections.deadline_of(entry), now)); });
+  state_->connections.for_each([&](const ConnEntry& entry) {
+    const ConnTable& connections = state_->connections;
+    result.push_back(view_of(entry, connections.engine_data(), connections.deadline_of(entry), now));
+  });
   return result;
 }
 

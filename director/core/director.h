@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "director/core/classifier.h"
@@ -71,13 +72,15 @@ struct EntryView {
   Address client, virtual_address, server;
   std::uint16_t client_port, virtual_port, server_port;
   bool is_template;
-  std::string state;             ///< as ipvsadm names it: "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
-  Duration expires_in;           ///< until the deadline; never negative (TIM-05)
-  Duration timeout;              ///< the stored timeout that the next arming uses
-  std::uint32_t controlled = 0;  ///< templates: connection entries that point here
-  std::uint32_t fwmark = 0;      ///< of the service that made it
-  bool bound_available = true;   ///< its real server is still part of a service
-  bool learned = false;          ///< from a sync master (origin SYNC, SYN-09)
+  std::string state;                    ///< as ipvsadm names it: "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
+  Duration expires_in;                  ///< until the deadline; never negative (TIM-05)
+  Duration timeout;                     ///< the stored timeout that the next arming uses
+  std::uint32_t controlled = 0;         ///< templates: connection entries that point here
+  std::uint32_t fwmark = 0;             ///< of the service that made it
+  std::uint32_t in_packets = 0;         ///< packets from the client; of a template: its one-packet datagrams (CON-61)
+  std::string engine{}, engine_data{};  ///< templates of a persistence engine: "sip" and a Call-ID (TPL-20)
+  bool bound_available = true;          ///< its real server is still part of a service
+  bool learned = false;                 ///< from a sync master (origin SYNC, SYN-09)
 };
 
 /// `net.ipv4.vs.*` with the kernel's defaults (section 11 of the clauses).
@@ -91,6 +94,9 @@ struct Sysctls {
   int drop_packet = 0;
   int expire_nodest_conn = 0;
   int expire_quiescent_template = 0;
+  /// Without effect here: what a packet of another protocol has wrapped up is unwrapped by the director's own stack,
+  /// behind us, and never comes back (CTL-12).
+  int ignore_tunneled = 0;
   int lblc_expiration = 86400;   ///< seconds
   int lblcr_expiration = 86400;  ///< seconds
   int nat_icmp_send = 0;
@@ -144,7 +150,8 @@ struct Timeouts {
 class Director {
  public:
   /// @param entries  entries and templates for which room is made at once; beyond that the table grows by doubling.
-  /// @param seed     of whatever is decided by chance (scheduler twos): the same seed, the same decisions.
+  /// @param seed     of whatever is decided by chance (scheduler twos, drop_entry): the same seed, the same
+  /// decisions.
   explicit Director(std::size_t entries = 4096, std::uint64_t seed = 1);
   ~Director();
   Director(const Director&) = delete;
@@ -176,7 +183,8 @@ class Director {
   /// `ipvsadm -C`: entries and templates stay (EDT-10).
   void clear(DirectorTime now);
   void set_marks(std::vector<MarkRule> rules);
-  void set_sysctls(const Sysctls& sysctls);
+  /// @return kInvalid, and nothing is changed, if the kernel would answer EINVAL to one of the values that differ.
+  Outcome set_sysctls(const Sysctls& sysctls);
   Sysctls sysctls() const;
   /// kInvalid, and nothing changes, if one is too long for a kernel (NLK-06).
   Outcome set_timeouts(const Timeouts& timeouts);
@@ -188,6 +196,8 @@ class Director {
   void set_sync_backup(bool running);
   /// What a master has told us (SYN-07..12).
   SyncLearned learn(DirectorTime now, const SyncEntry& entry);
+  /// Addresses of the director itself, virtual ones included: packets to them are never bypassed (SVC-21).
+  void set_own_addresses(std::vector<std::pair<Family, Address>> addresses);
 
   /// Services in the order they were added; their servers in list order. Statistics are as of the last round of the
   /// estimation timer (CON-76), everything else as it is now.

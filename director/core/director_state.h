@@ -4,6 +4,7 @@
 
 #include "director/core/classifier.h"
 #include "director/core/conn_table.h"
+#include "director/core/defence.h"
 #include "director/core/director.h"
 #include "director/core/service_table.h"
 #include "director/core/sync_policy.h"
@@ -12,7 +13,9 @@ namespace lvspec::director {
 
 struct Director::State {
   State(std::size_t entries, std::uint64_t seed)
-      : services({.sysctls = sysctls, .estimation = estimation, .now = time}, seed), connections(entries) {
+      : services({.sysctls = sysctls, .estimation = estimation, .now = time}, seed),
+        connections(entries),
+        defence(seed) {
     connections.on_extension = [this](ConnEntry& entry, DirectorTime fired_at) {
       sync_after_extension(entry, sysctls, fired_at, sync_sink);
     };
@@ -21,6 +24,7 @@ struct Director::State {
   /// Time moves to `now`; timers fire. @return how many entries were removed.
   enum class Reading { kNo, kYes };
   std::size_t advance(DirectorTime now, Reading reading = Reading::kNo);
+  std::optional<DirectorTime> next_deadline();
 
   /// After a server was removed: forgets what was bound to it, if `expire_nodest_conn` says so at this moment
   /// (VAL-21, VAL-23). The kernel does it one tick later; a director with exact timers has no tick to wait for.
@@ -34,11 +38,13 @@ struct Director::State {
   DirectorTime time{};
   ServiceTable services;
   ConnTable connections;
+  Defence defence;
   Classifier classifier;
   Timeouts timeouts;
   Statistics totals;
   SyncSink* sync_sink = nullptr;  ///< while there is a sync master
   bool sync_backup = false;       ///< there is a sync backup
+  std::vector<std::pair<Family, Address>> own_addresses;
 
  private:
   /// What becomes of a packet for which there is an entry.
@@ -50,12 +56,18 @@ struct Director::State {
   Verdict schedule(DirectorTime now, Packet packet);
   Verdict schedule_alone(DirectorTime now, VirtualService& service, const Packet& packet);
   Verdict schedule_persistent(DirectorTime now, VirtualService& service, const Packet& packet);
+  Verdict without_server(DirectorTime now, const VirtualService& service, const Packet& packet);
+  bool may_be_bypassed(const Packet& packet) const;
+  ConnEntry* connect_out(DirectorTime now, const Packet& packet);
   ConnEntry* usable_template(const ConnKey& key, const Packet& packet);
   ConnEntry& new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
                             const Packet& packet);
   Verdict follow(DirectorTime now, ConnEntry& entry, const Packet& packet);
   void count_packet(RealServer& server, const Packet& packet, bool is_reply);
   Verdict verdict_of(const ConnEntry& entry) const;
+
+  /// What bypassed connections are bound to (SVC-21): address and port 0, part of no service.
+  RealServer bypass;
 };
 
 }  // namespace lvspec::director

@@ -1,9 +1,12 @@
 // What happens to one packet: it follows an entry, or it is scheduled and makes one.
 
+#include <algorithm>
+
 #include "director/core/director_state.h"
 #include "director/core/faults.h"
 #include "director/core/persistence.h"
 #include "director/core/scheduler.h"
+#include "director/core/sip.h"
 
 namespace lvspec::director {
 namespace {
@@ -23,8 +26,16 @@ Verdict no_destination(const VirtualService& service, const Packet& packet) {
 
 // One-packet scheduling is for datagrams, also where a mark service gets TCP as well (FWM-10).
 ConnTable::Stored stored(const VirtualService& service, const Packet& packet) {
-  const bool one_packet = service.settings.one_packet && packet.protocol == Protocol::kUdp;
+  const bool wanted =
+      (service.settings.one_packet && !fault(Fault::kOnePacketIgnored)) || fault(Fault::kOnePacketAlways);
+  const bool one_packet = wanted && packet.protocol == Protocol::kUdp;
   return one_packet ? ConnTable::Stored::kOnePacket : ConnTable::Stored::kYes;
+}
+
+// Does the packet want to begin a connection? Source: Linux ip_vs_core.c, is_new_conn().
+bool opens(const Packet& packet) {
+  if (packet.protocol == Protocol::kTcp) return packet.tcp.syn;
+  return packet.protocol == Protocol::kSctp && packet.sctp.first == SctpEvent::kInit;
 }
 
 }  // namespace
@@ -58,7 +69,7 @@ Verdict Director::State::handle(DirectorTime now, Packet packet) {
 Director::State::Hit Director::State::examine(const ConnEntry& entry, const Packet& packet) const {
   const RealServer& server = *entry.server;
   const bool expire_nodest = sysctls.expire_nodest_conn != 0 && !fault(Fault::kNodestIgnored);
-  if (packet.protocol == Protocol::kTcp && packet.tcp.syn) {
+  if (opens(packet)) {
     if (expire_nodest && server.settings.weight == 0) return Hit::kScheduleAnew;  // VAL-22
     if (reuse_expected(entry)) {
       return fault(Fault::kReuseSynDropped) ? Hit::kDiscardAndDrop : Hit::kScheduleAnew;
@@ -73,26 +84,43 @@ Director::State::Hit Director::State::examine(const ConnEntry& entry, const Pack
 bool Director::State::reuse_expected(const ConnEntry& entry) const {
   if (sysctls.conn_reuse_mode == 0) return false;
   if (entry.controller() != nullptr && !fault(Fault::kReuseUnpins)) return false;
+  if (entry.protocol() == Protocol::kSctp) return entry.sctp_state == SctpState::kClosed;
   if (entry.state == TcpState::kTimeWait || entry.state == TcpState::kClose) return true;
   return (sysctls.conn_reuse_mode & 2) != 0 && entry.state == TcpState::kFinWait && entry.reply_unseen;
 }
 
-// SVC-03. A SYN+ACK qualifies too.
+// SVC-03. A SYN+ACK qualifies too. AH and ESP never do (SVC-20).
+// Source: Linux ip_vs_proto_tcp.c, tcp_conn_schedule(); ip_vs_proto_sctp.c, sctp_conn_schedule().
 bool Director::State::may_create_entry(const Packet& packet) const {
   if (packet.quoted != Quoted::kNo) return sysctls.schedule_icmp != 0;
-  if (packet.protocol == Protocol::kUdp) return true;
-  const bool mid_stream_too = sysctls.sloppy_tcp != 0 || fault(Fault::kMidStreamScheduled);
-  return packet.protocol == Protocol::kTcp && !packet.tcp.rst && (packet.tcp.syn || mid_stream_too);
+  switch (packet.protocol) {
+    case Protocol::kUdp:
+      return true;
+    case Protocol::kTcp: {
+      const bool sloppy = sysctls.sloppy_tcp != 0 && !fault(Fault::kSloppyTcpIgnored);
+      return !packet.tcp.rst && (packet.tcp.syn || sloppy || fault(Fault::kMidStreamScheduled));
+    }
+    case Protocol::kSctp: {
+      if (fault(Fault::kSctpNotScheduled)) return false;
+      const bool sloppy = sysctls.sloppy_sctp != 0 && !fault(Fault::kSloppySctpIgnored);
+      return packet.sctp.first == SctpEvent::kInit || (sloppy && packet.sctp.first != SctpEvent::kAbort);
+    }
+    default:
+      return false;
+  }
 }
 
 // Source: Linux ip_vs_core.c, ip_vs_try_to_schedule(), ip_vs_schedule(). SVC-15, replies of a local real server, does
 // not arise: packets of the director's own stack come in through handle_reply().
 Verdict Director::State::schedule(DirectorTime now, Packet packet) {
+  if (packet.protocol == Protocol::kSctp && packet.sctp.first == SctpEvent::kNone) return kSilence;
   if (!may_create_entry(packet)) return kToLocalStack;
   packet.mark = classifier.mark_of(packet);
   VirtualService* const service = services.match(packet);
   if (service == nullptr) return kToLocalStack;
-  if (packet.source_port == kFtpDataPort) return kToLocalStack;  // a server's active FTP data, SVC-14
+  if (defence.drops_packet()) return kSilence;  // SVC-19
+  // A server's active FTP data, SVC-14.
+  if (packet.source_port == kFtpDataPort && !fault(Fault::kFtpDataBalanced)) return kToLocalStack;
   if (is_persistent(*service)) return schedule_persistent(now, *service, packet);
   if (fault(Fault::kPersistenceOffSticks) && connections.find(template_key(*service, packet).key) != nullptr) {
     return schedule_persistent(now, *service, packet);
@@ -103,9 +131,9 @@ Verdict Director::State::schedule(DirectorTime now, Packet packet) {
 Verdict Director::State::schedule_alone(DirectorTime now, VirtualService& service, const Packet& packet) {
   // Found by way of port 0 or FTP, which only persistent services serve (SVC-11, SVC-12).
   const bool other_port = service.key.fwmark == 0 && packet.destination_port != service.key.port;
-  if (other_port && !service.settings.persistent) return no_destination(service, packet);
+  if (other_port && !service.settings.persistent) return without_server(now, service, packet);
   RealServer* const server = service.scheduler->pick(service, packet, now);
-  if (server == nullptr) return no_destination(service, packet);
+  if (server == nullptr) return without_server(now, service, packet);
   // Unlike a persistent service, one by mark honours its servers' ports here (TPL-09).
   const std::uint16_t port = server->key.port != 0 ? server->key.port : packet.destination_port;
   return follow(now, new_connection(service, *server, port, packet), packet);
@@ -113,13 +141,21 @@ Verdict Director::State::schedule_alone(DirectorTime now, VirtualService& servic
 
 // TPL-01. Source: Linux ip_vs_core.c, ip_vs_sched_persist().
 Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& service, const Packet& packet) {
-  const TemplateKey wanted = template_key(service, packet);
+  TemplateKey wanted = template_key(service, packet);
+  EngineData::Hold engine_data;
+  if (!service.settings.engine.empty() && !fault(Fault::kCallIdIgnored)) {
+    const std::string_view call_id = call_id_of(packet);
+    if (call_id.empty() && !fault(Fault::kNoCallIdBalanced)) return kSilence;  // TPL-21, SVC-22
+    if (!call_id.empty()) engine_data = connections.engine_data().hold(call_id);
+    wanted.key.engine_data = engine_data.id();
+    if (fault(Fault::kCallIdAlone)) wanted.key.client = {};
+  }
   const bool pinned_before = fault(Fault::kNotPinnedAgain) && connections.find(wanted.key) != nullptr;
   ConnEntry* tmpl = usable_template(wanted.key, packet);
   const bool found = tmpl != nullptr;
   if (!found) {
     RealServer* const server = service.scheduler->pick(service, packet, now);
-    if (server == nullptr) return no_destination(service, packet);  // and no template, TPL-02
+    if (server == nullptr) return without_server(now, service, packet);  // and no template, TPL-02
     if (pinned_before) {
       const std::uint16_t port = persistent_server_port(service, *server, packet);
       return follow(now, new_connection(service, *server, port, packet), packet);
@@ -139,6 +175,28 @@ Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& s
   if (!found || !fault(Fault::kWindowNotRenewed)) connections.arm(*tmpl, now);
   const Verdict verdict = follow(now, connection, packet);
   return !found && fault(Fault::kFirstPacketDropped) ? kSilence : verdict;
+}
+
+// Nobody can take the packet. With `cache_bypass` a mark service then lets it go on to where it was sent, which is
+// what the director's own stack does with an address that is not its own, and remembers that; else SVC-21. Source:
+// Linux ip_vs_core.c, ip_vs_leave().
+Verdict Director::State::without_server(DirectorTime now, const VirtualService& service, const Packet& packet) {
+  if (sysctls.cache_bypass == 0 || service.key.fwmark == 0 || !may_be_bypassed(packet)) {
+    return no_destination(service, packet);
+  }
+  ConnEntry& entry = connections.create(connection_key(packet), bypass, 0, stored(service, packet));
+  entry.fwmark = service.key.fwmark;
+  entry.reply_unseen = false;  // it has the tables for both directions from the start
+  return follow(now, entry, packet);
+}
+
+// Unicast, and in IPv4 not an address of our own. Source: Linux ip_vs_core.c, ip_vs_addr_is_unicast().
+bool Director::State::may_be_bypassed(const Packet& packet) const {
+  const std::uint8_t first = packet.destination.bytes[0];
+  if (packet.family == Family::kIpv6) return first != 0xff;
+  const bool own = std::find(own_addresses.begin(), own_addresses.end(),
+                             std::pair(packet.family, packet.destination)) != own_addresses.end();
+  return first != 0 && first != 127 && first < 224 && !own;
 }
 
 // The template if there is one and it may be used; one that may not is renamed out of the way (VAL-01..08).
@@ -165,10 +223,10 @@ ConnEntry& Director::State::new_connection(VirtualService& service, RealServer& 
 // For the server, the service that lists it, and in total, while the server is available (CON-75). The service need
 // not be the one that scheduled: templates may be shared (TPL-08).
 void Director::State::count_packet(RealServer& server, const Packet& packet, bool is_reply) {
-  if (!server.available) return;
+  if (server.listed_in == nullptr) return;  // gone, or what is bypassed
   const std::uint64_t round = estimation.rounds();
   server.statistics.count_packet(round, packet.length, is_reply);
-  if (server.listed_in != nullptr) server.listed_in->statistics.count_packet(round, packet.length, is_reply);
+  server.listed_in->statistics.count_packet(round, packet.length, is_reply);
   totals.count_packet(round, packet.length, is_reply);
 }
 
@@ -178,7 +236,7 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
   if (packet.quoted != Quoted::kByTunnelError) count_packet(*entry.server, packet, /*is_reply=*/false);
   // An ICMP error says nothing about the connection's state, but it does restart the timer (FWD-12).
   if (packet.quoted == Quoted::kNo) {
-    connections.update_state(entry, /*is_reply=*/false, packet, timeouts);
+    connections.update_state(entry, /*is_reply=*/false, packet, timeouts, defence.secure_tcp());
     sync_after_packet(entry, sysctls, now, sync_sink);
   }
   if (!entry.hashed) {
@@ -194,6 +252,7 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
 }
 
 Verdict Director::State::verdict_of(const ConnEntry& entry) const {
+  if (entry.server == &bypass) return kToLocalStack;
   return {.action = Verdict::Action::kForward,
           .method = entry.method,
           .server_family = entry.server->key.family,
@@ -210,17 +269,64 @@ Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
   advance(now);
   if (!services.has_hooks(packet.family)) return kToLocalStack;
   if (packet.quoted != Quoted::kNo && fault(Fault::kQuotedIgnored)) return kToLocalStack;
-  ConnEntry* const entry = connections.find_reply(packet);
+  ConnEntry* entry = connections.find_reply(packet);
+  if (entry == nullptr && packet.quoted == Quoted::kNo) entry = connect_out(now, packet);
   if (entry == nullptr) {
     // FWD-15: a server behind NAT that goes on about a connection we do not know is told so.
     const bool complain = sysctls.nat_icmp_send != 0 && packet.quoted == Quoted::kNo && !packet.tcp.rst;
-    return complain && services.masquerades(packet) ? kUnreachable : kToLocalStack;
+    return complain && services.masqueraded(packet) != nullptr ? kUnreachable : kToLocalStack;
   }
   count_packet(*entry->server, packet, /*is_reply=*/true);
   const bool heard = packet.quoted == Quoted::kNo && !fault(Fault::kLocalRepliesIgnored);
-  if (heard) connections.update_state(*entry, /*is_reply=*/true, packet, timeouts);
-  connections.arm(*entry, now);
-  return verdict_of(*entry);
+  if (heard) connections.update_state(*entry, /*is_reply=*/true, packet, timeouts, defence.secure_tcp());
+  const Verdict verdict = verdict_of(*entry);
+  if (entry->hashed) {
+    connections.arm(*entry, now);
+  } else {
+    connections.remove(*entry);
+  }
+  return verdict;
+}
+
+// TPL-23: a datagram that a server behind NAT sends of itself pins its Call-ID to that server, so that the answer
+// finds the way back. Source: Linux ip_vs_core.c, __ip_vs_rs_conn_out(), ip_vs_new_conn_out().
+ConnEntry* Director::State::connect_out(DirectorTime now, const Packet& packet) {
+  if (packet.protocol != Protocol::kUdp) return nullptr;
+  RealServer* const server = services.masqueraded(packet);
+  if (server == nullptr || server->listed_in->settings.engine.empty()) return nullptr;
+  VirtualService& service = *server->listed_in;
+  if (service.key.fwmark != 0 || service.key.port == 0 || packet.source_port == 0) return nullptr;
+
+  // As if the client had sent it to the service.
+  Packet turned = packet;
+  turned.source = packet.destination;
+  turned.source_port = packet.destination_port;
+  turned.destination = service.key.address;
+  turned.destination_port = service.key.port;
+  ConnEntry* tmpl = nullptr;
+  if (service.settings.persistent) {
+    const std::string_view call_id = call_id_of(packet);
+    if (call_id.empty()) return nullptr;
+    TemplateKey wanted = template_key(service, turned);
+    wanted.key.virtual_port = service.key.port;  // also where it is 21
+    const EngineData::Hold engine_data = connections.engine_data().hold(call_id);
+    wanted.key.engine_data = engine_data.id();
+    tmpl = usable_template(wanted.key, turned);
+    if (tmpl != nullptr && tmpl->server != server) {
+      connections.rename(*tmpl);
+      tmpl = nullptr;
+    }
+    if (tmpl == nullptr) {
+      tmpl = &connections.create(wanted.key, *server, packet.source_port);
+      tmpl->timeout = template_timeout(service);
+    }
+  }
+  ConnEntry& connection = new_connection(service, *server, packet.source_port, turned);
+  if (tmpl != nullptr) {
+    connections.control(connection, *tmpl);
+    connections.arm(*tmpl, now);
+  }
+  return &connection;
 }
 
 }  // namespace lvspec::director

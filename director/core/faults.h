@@ -83,6 +83,26 @@ namespace lvspec::director {
   X(kSyncPersistModeIgnored, "sync-persist-mode-ignored", "sync_persist_mode has no effect", "")                     \
   X(kSyncThresholdIgnored, "sync-threshold-ignored", "every packet of a connection is sent", "")                     \
   X(kBackupOnlyIgnored, "backup-only-ignored", "backup_only has no effect", "")                                      \
+  /* Protocols and defence */                                                                                         \
+  X(kTcpRepliesExpected, "tcp-replies-expected", "DR connections wait for replies that never pass", "")              \
+  X(kSctpRepliesExpected, "sctp-replies-expected", "DR associations wait for replies that never pass", "")           \
+  X(kSctpNotScheduled, "sctp-not-scheduled", "an SCTP service is accepted and forwards nothing", "")                 \
+  X(kSloppyTcpIgnored, "sloppy-tcp-ignored", "sloppy_tcp has no effect", "")                                         \
+  X(kSloppySctpIgnored, "sloppy-sctp-ignored", "sloppy_sctp has no effect", "")                                      \
+  X(kSecureTcpIgnored, "secure-tcp-ignored", "secure_tcp has no effect", "")                                         \
+  X(kDropPacketIgnored, "drop-packet-ignored", "drop_packet has no effect", "")                                      \
+  X(kDropEntryIgnored, "drop-entry-ignored", "drop_entry has no effect", "")                                         \
+  X(kDropEntryTakesAssured, "drop-entry-takes-assured", "drop_entry forgets clients that had connected", "")         \
+  X(kForcedOutLeavesTemplate, "forced-out-leaves-template", "a dropped lone SYN leaves its template", "")            \
+  X(kCallIdIgnored, "call-id-ignored", "--pe sip sticks by address, not by Call-ID", "")                             \
+  X(kCallIdAlone, "call-id-alone", "--pe sip sticks by Call-ID whoever sends it", "")                                \
+  X(kNoCallIdBalanced, "no-call-id-balanced", "what has no Call-ID is scheduled all the same", "")                   \
+  X(kOnePacketIgnored, "one-packet-ignored", "-o has no effect", "")                                                 \
+  X(kOnePacketAlways, "one-packet-always", "every datagram is scheduled alone, -o or not", "")                       \
+  X(kIpsecOnItsOwn, "ipsec-on-its-own", "ESP and AH do not follow their key exchange", "")                           \
+  X(kExtensionHeadersStop, "extension-headers-stop", "packets with IPv6 extension headers are not balanced", "")     \
+  X(kFtpDataBalanced, "ftp-data-balanced", "packets from port 20 are scheduled", "")                                 \
+  X(kSysctlRangeIgnored, "sysctl-range-ignored", "sysctls take any value", "")                                       \
   /* Schedulers */                                                                                                   \
   X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
   X(kWlcIgnoresWeights, "wlc-ignores-weights", "wlc is lc", "")                                                      \

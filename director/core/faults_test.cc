@@ -200,6 +200,84 @@ void port_reuse(Story& story) {
   }
 }
 
+void sctp(Story& story) {
+  const ServiceKey key{.protocol = Protocol::kSctp, .address = vip(), .port = 80};
+  story.serve(key, scheduled_by("rr"), {1, 1});
+  const auto send = [&](std::uint16_t from, SctpEvent event) {
+    Packet packet = packet_of({.from = client(1), .client_port = from, .protocol = Protocol::kSctp});
+    packet.sctp = {.first = event, .event = event};
+    story.tell(std::to_string(static_cast<int>(story.director.handle(story.now(), packet).action)));
+    for (const EntryView& entry : story.connections()) story.tell(entry.state);
+  };
+  send(1, SctpEvent::kInit);
+  send(1, SctpEvent::kCookieEcho);
+  story.director.set_sysctls({.sloppy_sctp = 1});
+  send(2, SctpEvent::kCookieAck);
+}
+
+void calls(Story& story) {
+  const ServiceKey key = udp_service(5060);
+  ServiceSettings settings = persistent(300);
+  settings.engine = "sip";
+  settings.one_packet = true;
+  story.serve(key, settings, {1, 1, 1});
+  for (const std::string call : {"1a", "1b", "2a", "1a", "1b", "2a", "1"}) {
+    const std::string text = "INVITE sip:x SIP/2.0\r\n" + (call.size() == 1 ? "" : "i: " + call.substr(1) + "\r\n");
+    Packet packet = packet_of(
+        {.from = client(call[0] - '0'), .port = 5060, .client_port = story.fresh_port(), .protocol = Protocol::kUdp});
+    packet.payload = std::as_bytes(std::span(text));
+    const Verdict verdict = story.director.handle(story.now(), packet);
+    story.tell(verdict.action == Verdict::Action::kForward ? name_of(verdict.server) : "-");
+  }
+  story.tell_templates();
+}
+
+void ipsec(Story& story) {
+  story.serve(udp_service(500), scheduled_by("rr"), {1, 1});
+  story.tell(story.datagram({.from = client(1), .port = 500, .client_port = 500}));
+  const Packet esp = packet_of({.from = client(1), .port = 0, .protocol = Protocol::kEsp});
+  story.tell(std::to_string(static_cast<int>(story.director.handle(story.now(), esp).action)));
+  // UDP behind hop-by-hop options that do nothing, and nothing behind it.
+  std::vector<std::byte> frame(14 + 40 + 8 + 8);
+  frame[12] = std::byte{0x86}, frame[13] = std::byte{0xdd}, frame[14] = std::byte{0x60};
+  frame[19] = std::byte{16}, frame[54] = std::byte{17};
+  story.tell(parse_frame(frame).has_value() ? "read" : "not read");
+}
+
+void datagrams(Story& story) {
+  const ServiceKey key = udp_service(53);
+  story.serve(key, scheduled_by("rr"), {1, 1, 1});
+  for (const bool one_packet : {false, true}) {
+    ServiceSettings settings = scheduled_by("rr");
+    settings.one_packet = one_packet;
+    story.director.edit_service(key, settings);
+    const std::uint16_t from = one_packet ? 40000 : 40001;
+    for (int i = 0; i < 3; ++i) story.tell(story.datagram({.from = client(1), .port = 53, .client_port = from}));
+  }
+  story.tell(story.datagram({.from = client(1), .port = 53, .client_port = 20}));
+}
+
+void defences(Story& story) {
+  story.serve(kWeb, persistent(10000), {1, 1});
+  const auto accepted = [&](const Sysctls& sysctls) {
+    story.tell(story.director.set_sysctls(sysctls) == Outcome::kOk ? "taken" : "refused");
+  };
+  accepted({.drop_packet = 4});
+  accepted({.am_droprate = 2, .drop_packet = 3});
+  for (int n = 1; n <= 4; ++n) story.tell(story.visit({.from = client(n)}));
+  accepted({.secure_tcp = 3});
+  story.send({.from = client(5), .client_port = 1}, kSyn);
+  for (const EntryView& entry : story.connections()) story.tell(entry.state);
+  accepted({.sloppy_tcp = 1});
+  story.tell(story.send({.from = client(6), .client_port = 2}, kAck));
+  for (int n = 10; n < 40; ++n) story.send({.from = client(n), .client_port = 3}, kSyn);
+  accepted({.drop_entry = 3});
+  story.elapse(40s);
+  story.tell(std::to_string(story.templates().size()) + "/" + std::to_string(story.connections().size()));
+  story.elapse(1000s);
+  story.tell(std::to_string(story.templates().size()));
+}
+
 void schedulers(Story& story) {
   story.serve(kWeb, scheduled_by("wrr"), {1, 2, 3});
   story.serve(tcp_service(81), scheduled_by("wlc"), {1, 2, 3});
@@ -330,9 +408,29 @@ void replies_and_errors(Story& story) {
 std::vector<std::string> tell_all(Fault fault) {
   set_fault(fault);
   std::vector<std::string> texts;
-  for (const auto& plot : {stickiness, switching_on_and_off, masks, ports, marks, window, idle_connection,
-                           short_visits, edits, server_gone, full_server, port_reuse, schedulers, counting_schedulers,
-                           hash_schedulers, counters, state_sync, replies_and_errors}) {
+  for (const auto& plot : {stickiness,
+                           switching_on_and_off,
+                           masks,
+                           ports,
+                           marks,
+                           window,
+                           idle_connection,
+                           short_visits,
+                           edits,
+                           server_gone,
+                           full_server,
+                           port_reuse,
+                           sctp,
+                           calls,
+                           ipsec,
+                           datagrams,
+                           defences,
+                           schedulers,
+                           counting_schedulers,
+                           hash_schedulers,
+                           counters,
+                           state_sync,
+                           replies_and_errors}) {
     Story story;
     plot(story);
     texts.push_back(story.text());

@@ -118,7 +118,124 @@ TEST(ParseFrame, LeavesAloneWhatIpvsDoesNotBalance) {
   frame[14] = 0x65;  // version 6 in an IPv4 frame
   EXPECT_FALSE(parse(frame).has_value());
   frame = udp6_frame();
-  frame[20] = 44;  // IPv6 fragment header
+  frame[20] = 44;  // IPv6 fragment header, at an offset
+  frame[54 + 3] = 8;
+  EXPECT_FALSE(parse(frame).has_value());
+}
+
+TEST(ParseFrame, ShowsThePayloadOfUdp) {
+  const Bytes frame = udp6_frame();
+  const std::optional<Packet> packet = parse(frame);
+  ASSERT_TRUE(packet.has_value());
+  EXPECT_EQ(packet->payload.size(), 4u);
+  EXPECT_EQ(reinterpret_cast<const std::uint8_t*>(packet->payload.data()), &frame[62]);
+  EXPECT_TRUE(parse(tcp_syn_frame())->payload.empty());
+}
+
+// AH and ESP have no ports that could be read, and need not be whole.
+TEST(ParseFrame, ReadsIpsec) {
+  for (const std::uint8_t protocol : {50, 51}) {
+    Bytes frame = tcp_syn_frame();
+    frame[23] = protocol;
+    frame[17] = 20;
+    ASSERT_TRUE(parse(frame).has_value());
+    EXPECT_EQ(parse(frame)->protocol, static_cast<Protocol>(protocol));
+    EXPECT_EQ(parse(frame)->source_port, 0);
+  }
+}
+
+/// udp6_frame with these bytes between the IPv6 header and UDP.
+Bytes with_extensions(std::uint8_t first, const Bytes& extensions) {
+  Bytes frame = udp6_frame();
+  frame[20] = first;
+  frame[19] = static_cast<std::uint8_t>(12 + extensions.size());
+  frame.insert(frame.begin() + 54, extensions.begin(), extensions.end());
+  return frame;
+}
+
+TEST(ParseFrame, StepsOverIpv6ExtensionHeaders) {
+  struct Headers {
+    std::uint8_t first;
+    Bytes bytes;
+  };
+  const std::vector<Headers> readable = {
+      {0, {17, 0, 1, 4, 0, 0, 0, 0}},                            // hop by hop
+      {60, {17, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},  // destination options of 16 bytes
+      {43, {17, 0, 0, 0, 0, 0, 0, 0}},                           // routing
+      {44, {17, 0, 0, 0, 0, 0, 0, 7}},                           // an atomic fragment
+      {51, {17, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2}},               // AH of 12 bytes
+      {0, {60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0}},   // two of them
+  };
+  for (const Headers& headers : readable) {
+    const Bytes frame = with_extensions(headers.first, headers.bytes);
+    const std::optional<Packet> packet = parse(frame);
+    ASSERT_TRUE(packet.has_value()) << int{headers.first};
+    EXPECT_EQ(packet->protocol, Protocol::kUdp);
+    EXPECT_EQ(packet->destination_port, 53);
+    EXPECT_EQ(packet->payload.size(), 4u);
+    EXPECT_EQ(packet->length, 52 + headers.bytes.size());
+  }
+  const std::vector<Headers> unreadable = {
+      {0, {17, 9, 0, 0, 0, 0, 0, 0}},     // longer than the packet
+      {44, {17, 0, 0, 1, 0, 0, 0, 7}},    // more fragments
+      {44, {17, 0, 0, 8, 0, 0, 0, 7}},    // an offset
+      {0, {59, 0, 1, 4, 0, 0, 0, 0}},     // no next header
+      {51, {17, 255, 0, 0, 0, 0, 0, 1}},  // AH beyond the packet
+  };
+  for (const Headers& headers : unreadable) {
+    const Bytes frame = with_extensions(headers.first, headers.bytes);
+    EXPECT_FALSE(parse(frame).has_value()) << int{headers.first};
+  }
+}
+
+SctpChunks chunks(const Bytes& bytes) { return read_sctp_chunks(std::as_bytes(std::span(bytes))); }
+
+// CON-33: types as numbered in RFC 9260, 3.2.
+TEST(SctpChunksTest, AreNamedByTheirType) {
+  using enum SctpEvent;
+  const std::vector<SctpEvent> expected = {kData,       kInit,      kInitAck,  kData,        kData,
+                                           kData,       kAbort,     kShutdown, kShutdownAck, kError,
+                                           kCookieEcho, kCookieAck, kData,     kData,        kShutdownComplete};
+  for (std::size_t type = 0; type < 256; ++type) {
+    const SctpChunks read = chunks({static_cast<std::uint8_t>(type), 0, 0, 4});
+    EXPECT_EQ(read.first, type < expected.size() ? expected[type] : kData) << type;
+    EXPECT_EQ(read.event, read.first) << type;
+  }
+}
+
+TEST(SctpChunksTest, AnAbortBehindACookieCounts) {
+  using enum SctpEvent;
+  for (const std::uint8_t cookie : {10, 11}) {
+    EXPECT_EQ(chunks({cookie, 0, 0, 4, 6, 0, 0, 4}).event, kAbort);
+    EXPECT_NE(chunks({cookie, 0, 0, 4, 6, 0, 0, 4}).first, kAbort);
+    EXPECT_EQ(chunks({cookie, 0, 0, 5, 1, 0, 0, 0, 6, 0, 0, 4}).event, kAbort);  // padded
+    EXPECT_NE(chunks({cookie, 0, 0, 4, 0, 0, 0, 4}).event, kAbort);
+    EXPECT_NE(chunks({cookie, 0, 0, 4, 6, 0, 0}).event, kAbort);           // cut short
+    EXPECT_NE(chunks({cookie, 0, 0, 0, 6, 0, 0, 4}).event, kAbort);        // a length of zero
+    EXPECT_NE(chunks({cookie, 0, 0xff, 0xff, 6, 0, 0, 4}).event, kAbort);  // beyond the packet
+  }
+  EXPECT_EQ(chunks({0, 0, 0, 4, 6, 0, 0, 4}).event, kData);
+}
+
+TEST(SctpChunksTest, AreNoneWhereThereIsNoWholeHeader) {
+  EXPECT_EQ(chunks({}).event, SctpEvent::kNone);
+  EXPECT_EQ(chunks({1, 0, 0}).first, SctpEvent::kNone);
+}
+
+TEST(ParseFrame, ReadsSctp) {
+  Bytes frame = tcp_syn_frame();
+  frame[23] = 132;
+  frame[14 + 20 + 12] = 1;  // where TCP has its data offset: an INIT
+  std::optional<Packet> packet = parse(frame);
+  ASSERT_TRUE(packet.has_value());
+  EXPECT_EQ(packet->protocol, Protocol::kSctp);
+  EXPECT_EQ(packet->destination_port, 443);
+  EXPECT_EQ(packet->sctp.first, SctpEvent::kInit);
+  frame[17] = 32;  // the common header alone
+  packet = parse(frame);
+  ASSERT_TRUE(packet.has_value());
+  EXPECT_EQ(packet->sctp.first, SctpEvent::kNone);
+  frame[17] = 31;
   EXPECT_FALSE(parse(frame).has_value());
 }
 

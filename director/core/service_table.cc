@@ -13,13 +13,14 @@
 namespace lvspec::director {
 namespace {
 
-constexpr std::uint16_t kFirstUnprivilegedPort = 1024;  // net.ipv4.ip_unprivileged_port_start
+// net.ipv4.ip_unprivileged_port_start as it is by default: the setting is the machine's, not the director's (SVC-04).
+constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
 
 constexpr Duration kTrashPeriod = std::chrono::seconds(120);
 
 // Source: Linux ip_vs_ctl.c, ip_vs_add_service(), ip_vs_edit_service(): what is tested after the scheduler's name.
 Outcome check(const ServiceSettings& settings, Family family) {
-  if (!settings.engine.empty()) return settings.engine == "sip" ? Outcome::kUnsupported : Outcome::kNoSuchScheduler;
+  if (!settings.engine.empty() && settings.engine != "sip") return Outcome::kNoSuchScheduler;
   if (family == Family::kIpv6 && settings.netmask == AddressMask::prefix(0)) return Outcome::kInvalid;
   return Outcome::kOk;
 }
@@ -114,16 +115,15 @@ VirtualService* ServiceTable::match(const Packet& packet) const {
 
 bool ServiceTable::has_hooks(Family family) const { return of_family_[static_cast<std::size_t>(family)] != 0; }
 
-bool ServiceTable::masquerades(const Packet& packet) const {
-  const auto sends_it = [&](const RealServer* server) {
-    return server->settings.method == ForwardMethod::kMasquerade && server->key.address == packet.source &&
-           server->key.port == packet.source_port;
+RealServer* ServiceTable::masqueraded(const Packet& packet) const {
+  const auto sends = [&](const auto& server) {
+    return server->available && server->settings.method == ForwardMethod::kMasquerade &&
+           server->key.family == packet.family && server->key.address == packet.source &&
+           server->key.port == packet.source_port &&
+           (server->service.fwmark != 0 || server->service.protocol == packet.protocol);
   };
-  return std::any_of(services_.begin(), services_.end(), [&](const auto& service) {
-    if (service->key.family != packet.family) return false;
-    if (service->key.fwmark == 0 && service->key.protocol != packet.protocol) return false;
-    return std::any_of(service->servers.begin(), service->servers.end(), sends_it);
-  });
+  const auto found = std::find_if(servers_.rbegin(), servers_.rend(), sends);
+  return found == servers_.rend() ? nullptr : found->get();
 }
 
 std::unique_ptr<Scheduler> ServiceTable::new_scheduler(const std::string& name, const VirtualService& service) {

@@ -35,8 +35,9 @@ class ServiceTable {
   /// Are the hooks of this family registered? They go with its last service, and with them everything that IPVS does
   /// for the family, established connections included (SVC-18).
   bool has_hooks(Family family) const;
-  /// Does the packet come from the address and port of a server behind NAT? Source: ip_vs_has_real_service().
-  bool masquerades(const Packet& packet) const;
+  /// The server behind NAT that sends this packet, the last one added if several do; null if none does.
+  /// Source: ip_vs_ctl.c, ip_vs_find_real_service().
+  RealServer* masqueraded(const Packet& packet) const;
 
   Outcome add(const ServiceKey& key, const ServiceSettings& settings);
   Outcome edit(VirtualService& service, const ServiceSettings& settings);

@@ -23,6 +23,8 @@ std::uint16_t states_of(std::uint8_t protocol) {
       return kUdpStates;
     case Protocol::kSctp:
       return kSctpStates;
+    case Protocol::kAh:
+    case Protocol::kEsp:
     case Protocol::kNone:
       break;
   }

@@ -20,9 +20,11 @@ struct Row {
   std::array<std::array<TcpState, 4>, 3> to;  // [direction][SYN, FIN, ACK, RST]
 };
 
+using Table = std::array<Row, kStates>;
+
 // CON-23 as printed there: one line a state; in, out, in-only.
 // clang-format off
-constexpr std::array<Row, kStates> kTable = {{
+constexpr Table kTable = {{
     {kNO, {{{kSR, kCL, kES, kCL}, {kSS, kTW, kES, kCL}, {kSR, kCL, kES, kCL}}}},
     {kES, {{{kES, kCW, kES, kCL}, {kES, kFW, kES, kCL}, {kES, kFW, kES, kCL}}}},
     {kSS, {{{kES, kSS, kSS, kCL}, {kSS, kSS, kSS, kSS}, {kES, kSS, kSS, kCL}}}},
@@ -67,6 +69,26 @@ static_assert(rows_stand_in_order_of_states());
 
 constexpr std::size_t index(TcpState state) { return static_cast<std::size_t>(state); }
 
+constexpr TcpState& cell(Table& table, TcpState from, Direction direction, TcpEvent event) {
+  return table[index(from)].to[static_cast<std::size_t>(direction)][static_cast<std::size_t>(event)];
+}
+
+// CON-26: the differences alone.
+constexpr Table secure_table() {
+  Table table = kTable;
+  cell(table, kSR, Direction::kIn, TcpEvent::kAck) = kSR;
+  for (const TcpEvent event : {TcpEvent::kSyn, TcpEvent::kFin, TcpEvent::kAck}) {
+    cell(table, kSA, Direction::kIn, event) = kSA;
+  }
+  cell(table, kSA, Direction::kIn, TcpEvent::kRst) = kCL;
+  for (const TcpState from : {kSR, kSA}) cell(table, from, Direction::kOut, TcpEvent::kSyn) = kSA;
+  for (const TcpState from : {kNO, kFW, kTW, kCL, kCW, kLA, kLI, kSA}) {
+    cell(table, from, Direction::kInOnly, TcpEvent::kSyn) = kSA;
+  }
+  return table;
+}
+constexpr Table kSecureTable = secure_table();
+
 }  // namespace
 
 TcpEvent tcp_event(const TcpFlags& flags) {
@@ -77,9 +99,11 @@ TcpEvent tcp_event(const TcpFlags& flags) {
   return TcpEvent::kNone;
 }
 
-TcpState next_tcp_state(Direction direction, TcpEvent event, TcpState state) {
+TcpState next_tcp_state(Direction direction, TcpEvent event, TcpState state, bool secure) {
   if (event == TcpEvent::kNone) return TcpState::kClose;
-  return kTable[index(state)].to[static_cast<std::size_t>(direction)][static_cast<std::size_t>(event)];
+  if (fault(Fault::kTcpRepliesExpected) && direction == Direction::kInOnly) direction = Direction::kIn;
+  const Table& table = secure ? kSecureTable : kTable;
+  return table[index(state)].to[static_cast<std::size_t>(direction)][static_cast<std::size_t>(event)];
 }
 
 bool is_active(TcpState state) { return kTraits[index(state)].active; }

@@ -20,8 +20,9 @@ enum class TcpEvent : std::uint8_t { kSyn, kFin, kAck, kRst, kNone };
 TcpEvent tcp_event(const TcpFlags& flags);
 
 /// The state after `event` in `state`. kNone always leads to CLOSE.
-/// Source: Linux net/netfilter/ipvs/ip_vs_proto_tcp.c, tcp_states (CON-23; not the table of `secure_tcp`).
-TcpState next_tcp_state(Direction direction, TcpEvent event, TcpState state);
+/// @param secure  by the table of `secure_tcp`, where an ACK alone does not establish what has not been answered
+/// (CON-26). Source: Linux net/netfilter/ipvs/ip_vs_proto_tcp.c, tcp_states (CON-23), tcp_states_dos.
+TcpState next_tcp_state(Direction direction, TcpEvent event, TcpState state, bool secure = false);
 
 /// Does an entry in this state count as ActiveConn? (CON-27)
 bool is_active(TcpState state);

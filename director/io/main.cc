@@ -206,6 +206,7 @@ int run(int argc, char** argv) {
 #endif
   Director director;
   director.set_timer_wheel(options.timers_hz);
+  director.set_own_addresses(options.forwarder.own_addresses);
   Clock clock(options.clock == "manual");
   serve(director, clock, options);
   return 0;

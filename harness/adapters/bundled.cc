@@ -118,6 +118,8 @@ Entry hear(const protocol::EntryRow& row) {
   entry.server = {IpAddress::of(row.server), row.server_port};
   entry.is_template = row.is_template;
   entry.state = row.state;
+  entry.engine = row.engine;
+  entry.engine_data = protocol::bytes_of_text(row.engine_data);
   entry.expires_in = std::chrono::nanoseconds(row.expires_in_ns);
   entry.origin = row.origin;
   return entry;

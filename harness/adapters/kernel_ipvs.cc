@@ -77,6 +77,8 @@ Entry entry_of(const ProcEntry& shown, int hz) {
   entry.server = shown.server;
   entry.is_template = shown.is_template;
   entry.state = shown.state;
+  entry.engine = shown.pe_name;
+  entry.engine_data = shown.pe_data;
   entry.expires_in = longest_shown_as(shown.expires_s, hz);
   if (!shown.origin.empty()) entry.origin = shown.origin;
   return entry;

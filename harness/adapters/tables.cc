@@ -34,6 +34,7 @@ std::string Tables::str() const {
     text += fmt::format("{:<3} {:<6} {:<11} {:<18} {:<18} {}\n", entry.protocol,
                         fmt::format("{:02}:{:02}", seconds / 60, seconds % 60), entry.state, entry.client.str(),
                         entry.target.str(), entry.server.str() + (entry.origin == "SYNC" ? " SYNC" : ""));
+    if (!entry.engine.empty()) text.insert(text.size() - 1, fmt::format(" {} {}", entry.engine, entry.engine_data));
   }
   return text;
 }

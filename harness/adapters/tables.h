@@ -22,6 +22,7 @@ struct Entry {
   Endpoint server;
   bool is_template = false;
   std::string state;                      ///< "ESTABLISHED", "UDP", "NONE", "ASSURED", ...
+  std::string engine{}, engine_data{};    ///< templates of a persistence engine: "sip" and a Call-ID
   std::chrono::nanoseconds expires_in{};  ///< as exactly as the director says it; whole seconds from a kernel
   std::string origin = "LOCAL";           ///< or "SYNC": learned from a sync master (SYN-09)
 };

@@ -496,6 +496,40 @@ void BenchClient::send(const std::vector<std::uint8_t>& packet) {
   bench_->note(fmt::format("send {} bytes of IP", packet.size()));
 }
 
+Answer BenchClient::ask(const IpAddress& vip, std::uint16_t port, const std::string& question, std::uint16_t from) {
+  const Client client(bench_->state_->world.client().netns);
+  Answer answer = must(client.udp({.client = {address_, from}, .target = {vip, port}, .question = question}));
+  bench_->note("ask: " + text_of(answer));
+  return answer;
+}
+
+void BenchClient::send_segment(const IpAddress& vip, std::uint16_t port, std::uint16_t from, std::uint8_t tcp_flags) {
+  World& world = bench_->state_->world;
+  RawProbe probe = must(RawProbe::open(world.client().netns));
+  must(probe.send_segment({.source = {address_, from}, .target = {vip, port}, .flags = tcp_flags},
+                          world.director().port.mac));
+  bench_->note(
+      fmt::format("segment with flags {:#04x}, {}:{} -> {}:{}", tcp_flags, address_.str(), from, vip.str(), port));
+}
+
+void BenchClient::send_datagram(const IpAddress& vip, std::uint16_t port, std::uint16_t from,
+                                const std::string& payload) {
+  World& world = bench_->state_->world;
+  RawProbe probe = must(RawProbe::open(world.client().netns));
+  must(probe.send_datagram({.source = {address_, from}, .target = {vip, port}, .payload = payload},
+                           world.director().port.mac));
+  bench_->note(
+      fmt::format("datagram of {} bytes, {}:{} -> {}:{}", payload.size(), address_.str(), from, vip.str(), port));
+}
+
+void BenchClient::send_packet(const IpAddress& vip, std::uint8_t protocol, const std::string& transport) {
+  World& world = bench_->state_->world;
+  RawProbe probe = must(RawProbe::open(world.client().netns));
+  must(probe.send_packet({.source = address_, .target = vip, .protocol = protocol, .transport = transport},
+                         world.director().port.mac));
+  bench_->note(fmt::format("packet of protocol {}, {} -> {}", protocol, address_.str(), vip.str()));
+}
+
 Lab host_lab() {
   return {"host", "the director's own clock: it stands still and is moved by control message",
           [](DirectorUnderTest& director, std::chrono::nanoseconds time) { return director.advance(time); }, nullptr};

@@ -109,6 +109,12 @@ class BenchClient {
   Answer syn(const IpAddress& vip, std::uint16_t port, std::uint16_t from = 40000);
   /// An IP packet, byte for byte, to the director.
   void send(const std::vector<std::uint8_t>& packet);
+  /// A datagram of any content, from a socket of its own, and who answered.
+  Answer ask(const IpAddress& vip, std::uint16_t port, const std::string& question, std::uint16_t from = 0);
+  /// One packet as it is, and nobody listens for what comes back; from a mute client for the same reason as `syn`.
+  void send_segment(const IpAddress& vip, std::uint16_t port, std::uint16_t from, std::uint8_t tcp_flags);
+  void send_datagram(const IpAddress& vip, std::uint16_t port, std::uint16_t from, const std::string& payload);
+  void send_packet(const IpAddress& vip, std::uint8_t protocol, const std::string& transport);
 
  private:
   friend class Bench;

@@ -33,6 +33,7 @@ struct Attempt {
   Endpoint client{};  ///< source address, which must be local to the client's node; port 0: the kernel chooses
   Endpoint target{};  ///< VIP and port
   Close close = Close::kClientFirst;  ///< TCP without `open` only
+  std::string question = "WHO\n";     ///< UDP only: real servers answer any datagram
   /// Bounds each wait: that for the answer, then that for the end of the close.
   std::chrono::milliseconds patience = kPatience;
 };

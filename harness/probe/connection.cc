@@ -112,7 +112,7 @@ Answer UdpSocket::ask() {
   // Late replies, and errors that late ICMP left on the socket (reading an error clears it).
   while (recv(socket_.get(), buffer, sizeof buffer, 0) >= 0 || !must_wait(errno)) {
   }
-  if (send(socket_.get(), "WHO\n", 4, MSG_NOSIGNAL) < 0) {
+  if (send(socket_.get(), attempt_.question.data(), attempt_.question.size(), MSG_NOSIGNAL) < 0) {
     set_failed(errno, &answer);
     return answer;
   }

@@ -168,6 +168,21 @@ Bytes udp_frame(const MacAddress& from, const MacAddress& to, const UdpDatagram&
   return packet(from, to, datagram.source.address, datagram.target.address, kUdp, udp);
 }
 
+Bytes ip_frame(const MacAddress& from, const MacAddress& to, const IpPacket& said) {
+  return packet(from, to, said.source, said.target, said.protocol, {said.transport.begin(), said.transport.end()});
+}
+
+std::string sctp_packet(std::uint16_t source_port, std::uint16_t target_port, const std::string& chunks) {
+  Bytes header;
+  put16(source_port, &header);
+  put16(target_port, &header);
+  put32(0, &header);  // verification tag
+  put32(0, &header);  // CRC32c
+  return std::string(header.begin(), header.end()) + chunks;
+}
+
+std::string sctp_chunk(std::uint8_t type) { return {static_cast<char>(type), 0, 0, 8, 0, 0, 0, 0}; }
+
 std::optional<HeardFrame> read_frame(View frame) {
   if (frame.size() < kEthernetSize) return std::nullopt;
   const std::uint16_t ether = get16(frame, 12);

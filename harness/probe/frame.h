@@ -38,9 +38,24 @@ struct UdpDatagram {
   std::string payload{};
 };
 
+/// Any other protocol: what follows the IP header, as it is.
+struct IpPacket {
+  IpAddress source{};
+  IpAddress target{};
+  std::uint8_t protocol = 0;
+  std::string transport{};
+};
+
 /// Ethernet frames with right checksums; IPv4 (DF set, TTL 64, no options) or IPv6, by the endpoints' family.
 std::vector<std::uint8_t> tcp_frame(const MacAddress& from, const MacAddress& to, const TcpSegment& segment);
 std::vector<std::uint8_t> udp_frame(const MacAddress& from, const MacAddress& to, const UdpDatagram& datagram);
+std::vector<std::uint8_t> ip_frame(const MacAddress& from, const MacAddress& to, const IpPacket& packet);
+
+/// An SCTP packet from its common header on, verification tag and checksum zero: directors that only forward read
+/// neither (RFC 9260, 3.1). @param chunks  as bytes; see sctp_chunk.
+std::string sctp_packet(std::uint16_t source_port, std::uint16_t target_port, const std::string& chunks);
+/// One chunk with four bytes of value.
+std::string sctp_chunk(std::uint8_t type);
 
 /// What a frame says to the prober.
 struct HeardFrame {

@@ -51,6 +51,24 @@ TEST(UdpFrame, IsRightToTheByteInIpv6) {
   EXPECT_EQ(part(frame, 54, 11), (Bytes{0x9c, 0xb0, 0x00, 0x50, 0x00, 0x0b, 0x60, 0xb9, 'W', 'H', 'O'}));
 }
 
+TEST(IpFrame, CarriesAnyProtocolAsItIs) {
+  const Bytes four = ip_frame(kFrom, kTo, {kClient.address, kVip.address, 50, "abc"});
+  ASSERT_EQ(four.size(), 14U + 20 + 3);
+  EXPECT_EQ(part(four, 16, 2), (Bytes{0, 23}));
+  EXPECT_EQ(four[23], 50);
+  EXPECT_EQ(internet_checksum(part(four, 14, 20)), 0);
+  EXPECT_EQ(part(four, 34, 3), (Bytes{'a', 'b', 'c'}));
+  const Bytes six = ip_frame(kFrom, kTo, {kClient6.address, kVip6.address, 60, "abc"});
+  ASSERT_EQ(six.size(), 14U + 40 + 3);
+  EXPECT_EQ(six[20], 60);
+}
+
+TEST(SctpPacket, HasPortsAndChunks) {
+  const std::string packet = sctp_packet(40112, 80, sctp_chunk(1) + sctp_chunk(6));
+  EXPECT_EQ(Bytes(packet.begin(), packet.end()), (Bytes{0x9c, 0xb0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0,  //
+                                                        1,    0,    0, 8,  0, 0, 0, 0, 6, 0, 0, 8, 0, 0, 0, 0}));
+}
+
 TEST(ReadFrame, ReadsWhatWeWrite) {
   for (const auto& [client, vip] : {std::pair{kClient, kVip}, std::pair{kClient6, kVip6}}) {
     const TcpSegment segment{

@@ -125,6 +125,10 @@ Status RawProbe::send_packet(const std::vector<std::uint8_t>& packet, const MacA
   return send_frame(frame, fmt::format("send({} bytes of IP)", packet.size()));
 }
 
+Status RawProbe::send_packet(const IpPacket& packet, const MacAddress& to) {
+  return send_frame(ip_frame(mac_, to, packet), fmt::format("send(IP to {})", packet.target.str()));
+}
+
 void RawProbe::forget_what_came() {
   char byte = 0;
   while (recv(socket_.get(), &byte, 1, 0) >= 0) {

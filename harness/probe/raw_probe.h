@@ -38,6 +38,7 @@ class RawProbe {
   /// Sends a frame and listens for nothing.
   Status send_segment(const TcpSegment& segment, const MacAddress& to);
   Status send_datagram(const UdpDatagram& datagram, const MacAddress& to);
+  Status send_packet(const IpPacket& packet, const MacAddress& to);
 
   /// Sends an IP packet as it is; its family is that of its first four bits.
   Status send_packet(const std::vector<std::uint8_t>& packet, const MacAddress& to);

@@ -19,7 +19,8 @@ bool fits(const Entry& entry, const EntryParts& parts) {
   return agrees(parts.protocol, entry.protocol) && agrees(parts.client, entry.client.address) &&
          agrees(parts.cport, entry.client.port) && agrees(parts.vip, entry.target.address) &&
          agrees(parts.vport, entry.target.port) && agrees(parts.server, entry.server.address) &&
-         agrees(parts.sport, entry.server.port) && agrees(parts.state, entry.state) && in_time;
+         agrees(parts.sport, entry.server.port) && agrees(parts.state, entry.state) &&
+         agrees(parts.engine_data, entry.engine_data) && in_time;
 }
 
 std::string describe(const EntryParts& parts) {
@@ -35,6 +36,7 @@ std::string describe(const EntryParts& parts) {
   if (parts.server) say("real server", parts.server->str());
   if (parts.sport) say("real server port", std::to_string(*parts.sport));
   if (parts.state) say("state", *parts.state);
+  if (parts.engine_data) say("engine data", *parts.engine_data);
   if (parts.expires) say("expiring in", fmt::format("{} s", parts.expires->count()));
   return text.empty() ? "anything" : text;
 }

@@ -86,6 +86,7 @@ struct EntryParts {
   std::optional<IpAddress> server{};
   std::optional<std::uint16_t> sport{};
   std::optional<std::string> state{};
+  std::optional<std::string> engine_data{};
   std::optional<std::chrono::seconds> expires{};  ///< at most this, and less than a second before it
 };
 

@@ -68,6 +68,8 @@ TEST(Matchers, TemplateOfComparesOnlyWhatIsNamed) {
   EXPECT_THAT(web_template(), Not(TemplateOf(EntryParts{.state = "ASSURED"})));
   EXPECT_THAT(web_template(), Not(TemplateOf(EntryParts{.server = IpAddress::of("203.0.113.11")})));
   EXPECT_THAT(web_template(), Not(ConnectionOf(EntryParts{})));
+  EXPECT_THAT(web_template(), TemplateOf(EntryParts{.engine_data = ""}));
+  EXPECT_THAT(web_template(), Not(TemplateOf(EntryParts{.engine_data = "a@example.net"})));
   Entry connection = web_template();
   connection.is_template = false;
   EXPECT_THAT(connection, ConnectionOf(EntryParts{.cport = 0}));
