@@ -113,37 +113,6 @@ const std::map<std::string, Handler>& handlers() {
       {"set_sysctls",
        [](Director& director, Clock&, const Request& request) {
          const Sysctls wanted = to_core(request.get<protocol::Sysctls>("sysctls"), director.sysctls());
-         Sysctls honoured = director.sysctls();
-         honoured.am_droprate = wanted.am_droprate;
-         honoured.amemthresh = wanted.amemthresh;
-         honoured.cache_bypass = wanted.cache_bypass;
-         honoured.conn_reuse_mode = wanted.conn_reuse_mode;
-         honoured.drop_entry = wanted.drop_entry;
-         honoured.drop_packet = wanted.drop_packet;
-         honoured.expire_nodest_conn = wanted.expire_nodest_conn;
-         honoured.expire_quiescent_template = wanted.expire_quiescent_template;
-         honoured.nat_icmp_send = wanted.nat_icmp_send;
-         honoured.pmtu_disc = wanted.pmtu_disc;
-         honoured.schedule_icmp = wanted.schedule_icmp;
-         honoured.ignore_tunneled = wanted.ignore_tunneled;
-         honoured.secure_tcp = wanted.secure_tcp;
-         honoured.sloppy_sctp = wanted.sloppy_sctp;
-         honoured.sloppy_tcp = wanted.sloppy_tcp;
-         honoured.run_estimation = wanted.run_estimation;
-         honoured.lblc_expiration = wanted.lblc_expiration;
-         honoured.lblcr_expiration = wanted.lblcr_expiration;
-         honoured.backup_only = wanted.backup_only;
-         honoured.sync_persist_mode = wanted.sync_persist_mode;
-         honoured.sync_ports = wanted.sync_ports;
-         honoured.sync_qlen_max = wanted.sync_qlen_max;
-         honoured.sync_refresh_period = wanted.sync_refresh_period;
-         honoured.sync_retries = wanted.sync_retries;
-         honoured.sync_sock_size = wanted.sync_sock_size;
-         honoured.sync_threshold = wanted.sync_threshold;
-         honoured.sync_period = wanted.sync_period;
-         honoured.sync_version = wanted.sync_version;
-         if (!are_accepted(wanted, director.sysctls())) return result_of(Outcome::kInvalid);
-         if (honoured != wanted) return result_of(Outcome::kUnsupported);
          return result_of(director.set_sysctls(wanted));
        }},
       {"set_timeouts",
