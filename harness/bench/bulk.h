@@ -10,8 +10,8 @@
 
 namespace lvspec {
 
-/// A port on every real server of a world that reads to the end, throws away what it reads, says so with one byte and
-/// closes. One thread serves them all, one connection at a time.
+/// A port on every real server of a world that throws away what it reads and, when no more comes, says how much that
+/// was and when it ended. One thread serves them all, one connection at a time.
 class BulkSink {
  public:
   static Result<BulkSink> start(World& world, std::uint16_t port);
@@ -26,7 +26,7 @@ class BulkSink {
 };
 
 /// Sends for that long over one connection to a BulkSink, then waits until all of it has been read.
-/// @return Gbit/s of payload, from the SYN to the sink's word.
+/// @return Gbit/s of payload, from the SYN to the last byte that the sink has read.
 /// Errors name the call: refused, or nothing moved for 5 s.
 Result<double> upload(const NetworkNamespace& netns, const IpAddress& client, const Endpoint& sink,
                       std::chrono::milliseconds duration);

@@ -14,7 +14,7 @@
 #include "harness/adapters/bundled.h"
 #include "harness/bench/bulk.h"
 #include "harness/bench/cpu_meter.h"
-#include "harness/bench/haproxy.h"
+#include "harness/bench/peers.h"
 #include "harness/bench/traffic.h"
 #include "harness/probe/real_servers.h"
 #include "harness/ruleset/ruleset.h"
@@ -136,16 +136,31 @@ Status measure(const Way& way, const CpuMeter& cpu, int round, Comparison& compa
 
 Result<Comparison> bench_forwarding(int rounds, const std::string& director) {
   LVSPEC_CHECK(rounds >= 1);
+  const std::string kNone = "no director", kBundled = "bundled", kNftables = "nftables DSR";
+  struct Proxy {
+    std::string name;
+    Result<Peer> (*start)(World&, const std::vector<std::uint16_t>&);
+  };
+  const std::vector<Proxy> proxies = {{"HAProxy", start_haproxy}, {"nginx", start_nginx}, {"pen", start_pen}};
+  std::vector<Proxy> peers = proxies;
+  peers.push_back({kNftables, start_nftables});
+
   LVSPEC_ASSIGN(Site stack, Site::build(DirectorPlace::kStack));
   LVSPEC_ASSIGN(Site in_line, Site::build(DirectorPlace::kInline));
-  LVSPEC_ASSIGN(const Child haproxy, start_haproxy(stack.world, {kPort, kBulkPort}));
+  std::vector<Site> sites;  // one for each peer: all of them want the same address and ports
+  sites.reserve(peers.size());
+  std::vector<Peer> running;
+  for (const Proxy& peer : peers) {
+    LVSPEC_ASSIGN(Site site, Site::build(DirectorPlace::kStack));
+    sites.push_back(std::move(site));
+    LVSPEC_ASSIGN(Peer started, peer.start(sites.back().world, {kPort, kBulkPort}));
+    running.push_back(std::move(started));
+  }
   LVSPEC_ASSIGN(const std::unique_ptr<DirectorUnderTest> bundled, start_bundled(in_line, director));
   LVSPEC_ASSIGN(const CpuMeter cpu, CpuMeter::create());
-  const std::string kNone = "no director";
-  const std::string kHaproxy = "HAProxy";
-  const std::string kBundled = "bundled";
-  const std::array ways = {Way{kNone, &stack, stack.rips(), false}, Way{kHaproxy, &stack, {stack.vip()}, true},
-                           Way{kBundled, &in_line, {in_line.vip()}, true}};
+  std::vector<Way> ways = {Way{kNone, &stack, stack.rips(), false}};
+  for (std::size_t i = 0; i < peers.size(); ++i) ways.push_back({peers[i].name, &sites[i], {sites[i].vip()}, true});
+  ways.push_back({kBundled, &in_line, {in_line.vip()}, true});
 
   Comparison comparison(
       "forward", fmt::format("{} clients -> director -> 3 real servers, rr, persistent 300 s; {} connections, {} in "
@@ -159,17 +174,24 @@ Result<Comparison> bench_forwarding(int rounds, const std::string& director) {
   }
   for (int round = 0; round < rounds; ++round) {
     // Who goes first changes from round to round.
-    for (std::size_t i = 0; i < ways.size(); ++i)
-      LVSPEC_TRY(measure(ways[(i + static_cast<std::size_t>(round)) % ways.size()], cpu, round, comparison));
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      const Way& way = ways[(i + static_cast<std::size_t>(round)) % ways.size()];
+      const Status measured = measure(way, cpu, round, comparison);
+      if (!measured.ok()) return Error{way.name + ": " + measured.error().message};
+    }
   }
-  comparison.compare("connections/s", kBundled, kHaproxy, at_least(1.5));
-  comparison.compare("CPU, us/connection", kHaproxy, kBundled, at_least(1.5));
-  comparison.compare("median latency, one at a time, us", kHaproxy, kBundled);
-  comparison.compare("bulk upload, Gbit/s", kBundled, kHaproxy);
-  comparison.compare("connections/s", kBundled, kNone);
-  comparison.compare("CPU, us/connection", kBundled, kNone);
-  comparison.compare("median latency, one at a time, us", kBundled, kNone);
-  comparison.compare("bulk upload, Gbit/s", kBundled, kNone);
+  const std::string kRate = "connections/s", kCpu = "CPU, us/connection",
+                    kLatency = "median latency, one at a time, us", kBulk = "bulk upload, Gbit/s";
+  comparison.compare(kRate, kBundled, kNftables, at_least(0.9));
+  for (const Proxy& proxy : proxies) comparison.compare(kRate, kBundled, proxy.name, at_least(1.6));
+  for (const Proxy& proxy : proxies) comparison.compare(kCpu, proxy.name, kBundled, at_least(1.5));
+  comparison.compare(kCpu, kBundled, kNftables);
+  comparison.compare(kBulk, kBundled, kNftables, at_least(0.7));
+  for (const Proxy& proxy : proxies) comparison.compare(kBulk, kBundled, proxy.name);
+  comparison.compare(kLatency, kBundled, kNftables);
+  for (const Proxy& proxy : proxies) comparison.compare(kLatency, kBundled, proxy.name);
+  comparison.compare(kRate, kBundled, kNone);
+  comparison.compare(kCpu, kBundled, kNone);
   return comparison;
 }
 

@@ -92,9 +92,9 @@ Status measure(const Options& options, std::vector<Comparison>* comparisons) {
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Measures building worlds against the `ip` script, probes against curl and wrk, and the bundled director "
-      "against\n"
-      "HAProxy and none. Times drift with the machine; what counts is the ratios, each taken within one round.",
+      "Measures the bundled director's table against memory itself, building worlds against the `ip` script, probes\n"
+      "against curl and wrk, and the bundled director against HAProxy, nginx, pen, an nftables ruleset and none.\n"
+      " Times drift with the machine; what counts is the ratios, each taken within one round.",
       "lvspec-bench"};
   app.footer(
       "Exit status: 0 all goals met, 1 a goal missed, 2 wrong usage, 4 could not measure.\n"
