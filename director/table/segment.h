@@ -163,11 +163,6 @@ class Segment {
     return buckets_[static_cast<std::size_t>(offset) / sizeof(Bucket<Entry>)];
   }
 
-  static void prefetch(const Bucket<Entry>& bucket) {
-    const auto* const bytes = reinterpret_cast<const std::byte*>(&bucket);
-    for (std::size_t line = 0; line < sizeof bucket; line += kCacheLine) __builtin_prefetch(bytes + line);
-  }
-
   static Entry* first_of(Bucket<Entry>& bucket) {
     Entry* first = nullptr;
     for (unsigned slot = 0; slot < kSlots; ++slot) {
