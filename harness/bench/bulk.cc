@@ -108,7 +108,7 @@ BulkSink::~BulkSink() {
   state_->thread.join();
 }
 
-Result<double> upload(const NetworkNamespace& netns, const IpAddress& client, const Endpoint& sink,
+Result<Upload> upload(const NetworkNamespace& netns, const IpAddress& client, const Endpoint& sink,
                       std::chrono::milliseconds duration) {
   const auto failed = [&](const char* call) { return system_error(fmt::format("bulk to {}: {}", sink.str(), call)); };
   LVSPEC_ASSIGN(const FileDescriptor socket, netns.call([&]() -> Result<FileDescriptor> {
@@ -135,7 +135,8 @@ Result<double> upload(const NetworkNamespace& netns, const IpAddress& client, co
     if (recv(socket.get(), &report, sizeof report, MSG_WAITALL) != sizeof report)
       return failed("recv(the sink's word)");
   }
-  return static_cast<double>(bytes) * 8e-9 / std::chrono::duration<double>(report.last_read - start).count();
+  const double megabytes = static_cast<double>(bytes) * 1e-6;
+  return Upload{megabytes, megabytes * 8e-3 / std::chrono::duration<double>(report.last_read - start).count()};
 }
 
 }  // namespace lvspec

@@ -25,10 +25,14 @@ class BulkSink {
   std::unique_ptr<State> state_;
 };
 
+struct Upload {
+  double megabytes = 0;
+  double gbit_per_second = 0;  ///< of payload, from the SYN to the last byte that the sink has read
+};
+
 /// Sends for that long over one connection to a BulkSink, then waits until all of it has been read.
-/// @return Gbit/s of payload, from the SYN to the last byte that the sink has read.
 /// Errors name the call: refused, or nothing moved for 5 s.
-Result<double> upload(const NetworkNamespace& netns, const IpAddress& client, const Endpoint& sink,
+Result<Upload> upload(const NetworkNamespace& netns, const IpAddress& client, const Endpoint& sink,
                       std::chrono::milliseconds duration);
 
 }  // namespace lvspec

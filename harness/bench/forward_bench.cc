@@ -60,17 +60,22 @@ Status measure(const Way& way, const CpuMeter& cpu, int round, Comparison& compa
   comparison.record(way.name, "median latency, one at a time, us", Spread::of(latencies).median);
 
   const auto target = way.targets[static_cast<std::size_t>(round) % way.targets.size()];
-  LVSPEC_ASSIGN(const double rate, upload(netns, way.site->world.topology().client(1 + round % kBenchClients),
+  LVSPEC_ASSIGN(const auto cpu_before_bulk, cpu.total());
+  LVSPEC_ASSIGN(const Upload bulk, upload(netns, way.site->world.topology().client(1 + round % kBenchClients),
                                           {target, Site::kBulkPort}, kUpload));
-  comparison.record(way.name, "bulk upload, Gbit/s", rate);
+  LVSPEC_ASSIGN(const auto cpu_after_bulk, cpu.total());
+  comparison.record(way.name, "bulk upload, Gbit/s", bulk.gbit_per_second);
+  comparison.record(
+      way.name, "CPU, us/MB of bulk",
+      std::chrono::duration<double, std::micro>(cpu_after_bulk - cpu_before_bulk).count() / bulk.megabytes);
   return {};
 }
 
 }  // namespace
 
-Result<Comparison> bench_forwarding(int rounds, const std::string& director) {
+Result<Comparison> bench_forwarding(int rounds, const std::string& director, const std::string& against) {
   LVSPEC_CHECK(rounds >= 1);
-  const std::string kNone = "no director", kBundled = "bundled", kNftables = "nftables DSR";
+  const std::string kNone = "no director", kBundled = "bundled", kNftables = "nftables DSR", kOther = "other build";
   struct Proxy {
     std::string name;
     Result<Peer> (*start)(World&, const std::vector<std::uint16_t>&);
@@ -91,10 +96,18 @@ Result<Comparison> bench_forwarding(int rounds, const std::string& director) {
     running.push_back(std::move(started));
   }
   LVSPEC_ASSIGN(const std::unique_ptr<DirectorUnderTest> bundled, in_line.start_bundled(director));
+  std::optional<Site> other_site;
+  std::unique_ptr<DirectorUnderTest> other;
+  if (!against.empty()) {
+    LVSPEC_ASSIGN(Site site, Site::build(DirectorPlace::kInline));
+    other_site.emplace(std::move(site));
+    LVSPEC_ASSIGN(other, other_site->start_bundled(against));
+  }
   LVSPEC_ASSIGN(const CpuMeter cpu, CpuMeter::create());
   std::vector<Way> ways = {Way{kNone, &stack, stack.rips(), false}};
   for (std::size_t i = 0; i < peers.size(); ++i) ways.push_back({peers[i].name, &sites[i], {sites[i].vip()}, true});
   ways.push_back({kBundled, &in_line, {in_line.vip()}, true});
+  if (other_site) ways.push_back({kOther, &*other_site, {other_site->vip()}, true});
 
   Comparison comparison(
       "forward", fmt::format("{} clients -> director -> 3 real servers, rr, persistent 300 s; {} connections, {} in "
@@ -115,15 +128,20 @@ Result<Comparison> bench_forwarding(int rounds, const std::string& director) {
     }
   }
   const std::string kRate = "connections/s", kCpu = "CPU, us/connection",
-                    kLatency = "median latency, one at a time, us", kBulk = "bulk upload, Gbit/s";
+                    kLatency = "median latency, one at a time, us", kBulk = "bulk upload, Gbit/s",
+                    kBulkCpu = "CPU, us/MB of bulk";
   comparison.compare(kRate, kBundled, kNftables, at_least(0.9));
   for (const Proxy& proxy : proxies) comparison.compare(kRate, kBundled, proxy.name, at_least(1.6));
   for (const Proxy& proxy : proxies) comparison.compare(kCpu, proxy.name, kBundled, at_least(1.5));
   comparison.compare(kCpu, kBundled, kNftables);
   comparison.compare(kBulk, kBundled, kNftables, at_least(0.7));
   for (const Proxy& proxy : proxies) comparison.compare(kBulk, kBundled, proxy.name);
+  comparison.compare(kBulkCpu, kBundled, kNftables);
   comparison.compare(kLatency, kBundled, kNftables);
   for (const Proxy& proxy : proxies) comparison.compare(kLatency, kBundled, proxy.name);
+  if (other_site)
+    for (const std::string& measure : {kRate, kCpu, kLatency, kBulk, kBulkCpu})
+      comparison.compare(measure, kBundled, kOther);
   comparison.compare(kRate, kBundled, kNone);
   comparison.compare(kCpu, kBundled, kNone);
   return comparison;

@@ -93,7 +93,7 @@ Status measure(const Options& options, std::vector<Comparison>* comparisons) {
   if (wanted("world"))
     for (const int servers : options.servers) LVSPEC_TRY(keep(bench_worlds(options.rounds, servers)));
   if (wanted("probe")) LVSPEC_TRY(keep(bench_probes(options.rounds)));
-  if (wanted("forward")) LVSPEC_TRY(keep(bench_forwarding(options.rounds, LVSPEC_DIRECTOR)));
+  if (wanted("forward")) LVSPEC_TRY(keep(bench_forwarding(options.rounds, LVSPEC_DIRECTOR, options.against)));
   if (options.icount) {
     IcountOptions icount;
     icount.rounds = std::min(options.rounds, kGuests);
@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
   app.add_flag("--icount", options.icount,
                "count instructions a connection in qemu guests, and fail above the stored figure");
   app.add_option("--against", options.against,
-                 "--icount: another lvspec-director, which ours is not to be dearer than");
+                 "another lvspec-director, measured beside ours by forward and --icount");
   app.add_option("--in-guest", options.in_guest)->group("");  // how --icount starts itself in a guest
   app.add_option("--json", options.json_file, "write every round's values and all ratios to this file");
   try {
