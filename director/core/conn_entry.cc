@@ -1,6 +1,8 @@
 #include "director/core/conn_entry.h"
 
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 
 #include "director/core/faults.h"
 
@@ -9,6 +11,10 @@ namespace {
 
 std::uint8_t index_of(Protocol protocol) {
   const auto found = std::find(ConnEntry::kProtocols.begin(), ConnEntry::kProtocols.end(), protocol);
+  if (found == ConnEntry::kProtocols.end()) {
+    std::fprintf(stderr, "lvspec director: there are no entries of protocol %d\n", static_cast<int>(protocol));
+    std::abort();
+  }
   return static_cast<std::uint8_t>(found - ConnEntry::kProtocols.begin());
 }
 

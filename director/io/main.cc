@@ -206,7 +206,9 @@ int run(int argc, char** argv) {
 #endif
   Director director;
   director.set_timer_wheel(options.timers_hz);
-  director.set_own_addresses(options.forwarder.own_addresses);
+  std::vector<std::pair<Family, Address>> own;
+  for (const auto& [family, address] : options.forwarder.own_addresses) own.emplace_back(family, address);
+  director.set_own_addresses(std::move(own));
   Clock clock(options.clock == "manual");
   serve(director, clock, options);
   return 0;

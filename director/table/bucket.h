@@ -52,10 +52,14 @@ class Bucket {
   std::uint8_t tag(unsigned slot) const { return tags_[slot]; }
   void set_tag(unsigned slot, std::uint8_t tag) { tags_[slot] = tag; }
 
-  /// A free slot, the preferred one if it is; kSlots if there is none.
+  /// The free slot nearest to the preferred one, since that is likely to be in a cache line that prefetch() gets;
+  /// kSlots if there is none.
   unsigned free_slot(unsigned preferred) const {
-    if (tags_[preferred] == kFree) return preferred;
-    return static_cast<unsigned>(std::find(tags_.begin(), tags_.begin() + kSlots, kFree) - tags_.begin());
+    for (unsigned distance = 0; distance < kSlots; ++distance) {
+      if (preferred + distance < kSlots && tags_[preferred + distance] == kFree) return preferred + distance;
+      if (preferred >= distance && tags_[preferred - distance] == kFree) return preferred - distance;
+    }
+    return kSlots;
   }
 
   /// The entry with this hash that `matches`, or null.

@@ -97,12 +97,13 @@ class Segment {
   /// An earlier deadline than the queue knows of; any later one is found when the earlier one comes up.
   void bring_forward(Entry& entry) {
     const auto bucket = static_cast<std::uint32_t>(&bucket_of(entry) - buckets_);
+    const auto slot = static_cast<std::uint32_t>(buckets_[bucket].slot_of(entry));
     const Due due = entry.due();
     if (positions_[bucket] == 0) {
-      queue_[queued_] = {due, bucket};
+      queue_[queued_] = {due, bucket, slot};
       positions_[bucket] = static_cast<std::uint32_t>(++queued_);
     } else if (due < queue_[positions_[bucket] - 1].due) {
-      queue_[positions_[bucket] - 1].due = due;
+      queue_[positions_[bucket] - 1] = {due, bucket, slot};
     } else {
       return;
     }
@@ -116,10 +117,14 @@ class Segment {
   Entry* next() {
     while (queued_ != 0) {
       Node& top = queue_[0];
-      buckets_[top.bucket].prefetch_all();
+      Bucket<Entry>& bucket = buckets_[top.bucket];
+      if (bucket.tag(top.slot) != Bucket<Entry>::kFree && bucket.entry(top.slot).due() == top.due)
+        return &bucket.entry(top.slot);
+      bucket.prefetch_all();
       if (queued_ > 1) buckets_[queue_[least_child(0)].bucket].prefetch_all();  // comes up next
-      Entry* const first = first_of(buckets_[top.bucket]);
+      Entry* const first = first_of(bucket);
       const Due due = first == nullptr ? kNever : first->due();
+      if (first != nullptr) top.slot = bucket.slot_of(*first);
       if (due == top.due) return first;
       top.due = due;
       if (first == nullptr) drop_top();
@@ -145,10 +150,10 @@ class Segment {
 
  private:
   static constexpr std::size_t kChildren = 4;
-  /// A bucket in the queue, a 4-ary heap. `due` is never later than the bucket's first timer.
+  /// A bucket in the queue, a 4-ary heap. `due` is never later than the bucket's first timer; it was that of `slot`.
   struct Node {
     Due due;
-    std::uint32_t bucket;
+    std::uint32_t bucket, slot;
   };
 
   std::size_t home_of(std::uint64_t hash) const { return static_cast<std::size_t>((hash >> 32) * count_ >> 32); }

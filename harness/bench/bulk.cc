@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,21 +20,42 @@ namespace lvspec {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{256} * 1024;
+constexpr std::chrono::seconds kPatience{5};
 
 /// No call on a socket waits longer than this, so a director that loses frames ends the benchmark with an error.
 void limit_waiting(const FileDescriptor& socket) {
-  const timeval patience{5, 0};
+  const timeval patience{kPatience.count(), 0};
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
+constexpr std::chrono::milliseconds kQuiet{20};
+
+/// What the sink says whenever nothing has come for kQuiet. Half-closing the connection would say "that was all" more
+/// simply, but not every proxy passes that on.
+struct Report {
+  std::int64_t bytes;
+  std::chrono::steady_clock::time_point last_read;
+};
+
 void swallow(const FileDescriptor& connection) {
   limit_waiting(connection);
+  const timeval quiet{0, std::chrono::microseconds(kQuiet).count()};
+  setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &quiet, sizeof quiet);
   // MSG_TRUNC: the kernel throws the bytes away without copying them (tcp(7)); the buffer is a formality.
   std::vector<char> buffer(kChunk);
-  while (recv(connection.get(), buffer.data(), buffer.size(), MSG_TRUNC) > 0) {
+  Report report{0, std::chrono::steady_clock::now()};
+  for (bool told = true;;) {
+    const ssize_t got = recv(connection.get(), buffer.data(), buffer.size(), MSG_TRUNC);
+    if (got > 0) {
+      report = {report.bytes + got, std::chrono::steady_clock::now()};
+      told = false;
+    } else if (got == 0 || errno != EAGAIN || std::chrono::steady_clock::now() - report.last_read > kPatience) {
+      return;
+    } else if (!std::exchange(told, true)) {
+      send(connection.get(), &report, sizeof report, MSG_NOSIGNAL);
+    }
   }
-  send(connection.get(), ".", 1, MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -85,7 +108,7 @@ BulkSink::~BulkSink() {
   state_->thread.join();
 }
 
-Result<double> upload(const NetworkNamespace& netns, const IpAddress& client, const Endpoint& sink,
+Result<Upload> upload(const NetworkNamespace& netns, const IpAddress& client, const Endpoint& sink,
                       std::chrono::milliseconds duration) {
   const auto failed = [&](const char* call) { return system_error(fmt::format("bulk to {}: {}", sink.str(), call)); };
   LVSPEC_ASSIGN(const FileDescriptor socket, netns.call([&]() -> Result<FileDescriptor> {
@@ -101,16 +124,19 @@ Result<double> upload(const NetworkNamespace& netns, const IpAddress& client, co
   length = sink.to_sockaddr(&address);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return failed("connect()");
   const std::vector<char> chunk(kChunk, 'x');
-  double bytes = 0;
+  std::int64_t bytes = 0;
   while (std::chrono::steady_clock::now() - start < duration) {
     const ssize_t sent = send(socket.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL);
     if (sent < 0) return failed("send()");
-    bytes += static_cast<double>(sent);
+    bytes += sent;
   }
-  shutdown(socket.get(), SHUT_WR);
-  char word = 0;
-  if (recv(socket.get(), &word, 1, 0) != 1) return failed("recv(the sink's word)");
-  return bytes * 8e-9 / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  Report report{};
+  while (report.bytes != bytes) {
+    if (recv(socket.get(), &report, sizeof report, MSG_WAITALL) != sizeof report)
+      return failed("recv(the sink's word)");
+  }
+  const double megabytes = static_cast<double>(bytes) * 1e-6;
+  return Upload{megabytes, megabytes * 8e-3 / std::chrono::duration<double>(report.last_read - start).count()};
 }
 
 }  // namespace lvspec

@@ -154,10 +154,9 @@ Comparison bench_table(int rounds, std::size_t entries) {
   // A large table is built once; what is measured by building it has one round.
   const int builds = entries > 1'000'000 ? 1 : rounds;
 
-  const auto released = [](RealServer&) {};
   for (int build = 0; build < builds; ++build) {
     const double before = resident_bytes();
-    ConnTable table(released, entries);
+    ConnTable table(entries);
     for (std::uint32_t n = 0; n < entries; ++n) {
       ConnEntry& entry = table.create(connection_of(n), server, 443);
       entry.timeout = seconds(900);
@@ -173,7 +172,7 @@ Comparison bench_table(int rounds, std::size_t entries) {
     table.reset();
     map.reset();
     const double at_first = resident_bytes();
-    table = std::make_unique<ConnTable>(released, entries);
+    table = std::make_unique<ConnTable>(entries);
     comparison.record(kTable, kInsert, ns_each(entries, [&] {
                         for (std::uint32_t n = 0; n < entries; ++n) {
                           ConnEntry& entry = table->create(template_of(n), server, 443);

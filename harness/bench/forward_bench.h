@@ -7,13 +7,14 @@
 
 namespace lvspec {
 
-/// The same connections to the same three real servers in three ways: straight to them, through HAProxy, and through
-/// the bundled director. Connections a second and CPU time per connection with 32 in flight (CpuMeter says whose
-/// CPU), the median latency of one connection at a time, and the payload of one upload.
+/// The same connections to the same three real servers: straight to them, through each of the peers (peers.h), and
+/// through the bundled director. Connections a second and CPU time per connection with 32 in flight (CpuMeter says
+/// whose CPU), the median latency of one connection at a time, and the payload and CPU time of one upload.
 /// @param rounds    at least 1 (checked)
+/// @param against   path of another build of it, measured beside it; empty: none
 /// @param director  path of lvspec-director
 /// Errors: a connection that was not answered; a client that was sent to two servers, which would compare persistence
 /// with none; a director that does not start.
-Result<Comparison> bench_forwarding(int rounds, const std::string& director);
+Result<Comparison> bench_forwarding(int rounds, const std::string& director, const std::string& against = {});
 
 }  // namespace lvspec

@@ -14,8 +14,10 @@
 #include "harness/bench/comparison.h"
 #include "harness/bench/core_bench.h"
 #include "harness/bench/forward_bench.h"
+#include "harness/bench/icount_bench.h"
 #include "harness/bench/probe_bench.h"
 #include "harness/bench/world_bench.h"
+#include "harness/lab/qemu/qemu_init.h"
 #include "harness/netns/namespace.h"
 
 namespace lvspec {
@@ -28,12 +30,18 @@ const std::vector<std::string> kSections = {"core", "world", "probe", "forward"}
 /// Connections in the table of which decisions are measured.
 constexpr std::size_t kDecided = 1'000'000;
 
+/// Instructions are the same in every guest; the third shows that.
+constexpr int kGuests = 3;
+
 struct Options {
   std::vector<std::string> sections;
   int rounds = 9;
   std::vector<int> servers = {3};
   std::vector<std::size_t> entries = {10'000, 1'000'000, 10'000'000};
   std::string json_file;
+  bool icount = false;
+  std::string against;
+  std::vector<std::string> in_guest;
 };
 
 /// How many programs wanted a CPU during the last minute. On a busy machine a tool that starts processes looks worse
@@ -74,7 +82,7 @@ Status measure(const Options& options, std::vector<Comparison>* comparisons) {
     return {};
   };
   const auto wanted = [&](const std::string& section) {
-    return options.sections.empty() ||
+    return (options.sections.empty() && !options.icount) ||
            std::find(options.sections.begin(), options.sections.end(), section) != options.sections.end();
   };
   if (wanted("core")) {
@@ -85,16 +93,24 @@ Status measure(const Options& options, std::vector<Comparison>* comparisons) {
   if (wanted("world"))
     for (const int servers : options.servers) LVSPEC_TRY(keep(bench_worlds(options.rounds, servers)));
   if (wanted("probe")) LVSPEC_TRY(keep(bench_probes(options.rounds)));
-  if (wanted("forward")) LVSPEC_TRY(keep(bench_forwarding(options.rounds, LVSPEC_DIRECTOR)));
+  if (wanted("forward")) LVSPEC_TRY(keep(bench_forwarding(options.rounds, LVSPEC_DIRECTOR, options.against)));
+  if (options.icount) {
+    IcountOptions icount;
+    icount.rounds = std::min(options.rounds, kGuests);
+    icount.director = LVSPEC_DIRECTOR;
+    icount.against = options.against;
+    icount.stored = LVSPEC_ICOUNT;
+    LVSPEC_TRY(keep(bench_instructions(icount)));
+  }
   if (!options.json_file.empty()) LVSPEC_TRY(write_json(options.json_file, options, load, *comparisons));
   return {};
 }
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Measures building worlds against the `ip` script, probes against curl and wrk, and the bundled director "
-      "against\n"
-      "HAProxy and none. Times drift with the machine; what counts is the ratios, each taken within one round.",
+      "Measures the bundled director's table against memory itself, building worlds against the `ip` script, probes\n"
+      "against curl and wrk, and the bundled director against HAProxy, nginx, pen, an nftables ruleset and none.\n"
+      " Times drift with the machine; what counts is the ratios, each taken within one round.",
       "lvspec-bench"};
   app.footer(
       "Exit status: 0 all goals met, 1 a goal missed, 2 wrong usage, 4 could not measure.\n"
@@ -113,12 +129,18 @@ int main(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::Range(std::size_t{1000}, std::size_t{100'000'000}))
       ->capture_default_str();
+  app.add_flag("--icount", options.icount,
+               "count instructions a connection in qemu guests, and fail above the stored figure");
+  app.add_option("--against", options.against,
+                 "another lvspec-director, measured beside ours by forward and --icount");
+  app.add_option("--in-guest", options.in_guest)->group("");  // how --icount starts itself in a guest
   app.add_option("--json", options.json_file, "write every round's values and all ratios to this file");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kGoalsMet : kWrongUsage;
   }
+  if (is_qemu_init()) run_qemu_init([&] { return count_instructions_in_guest(options.in_guest); });
   std::vector<Comparison> comparisons;
   const Status measured = measure(options, &comparisons);
   if (!measured.ok()) {

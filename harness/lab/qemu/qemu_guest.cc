@@ -56,11 +56,12 @@ Result<std::vector<std::string>> qemu_command_line(const QemuOptions& options, c
       "-M", "microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=off,auto-kernel-cmdline=off", "-m",
       std::to_string(options.memory_mib)};
   if (virtual_time) {
-    // arat: the APIC timer runs on in idleness, without it the kernel keeps ticking. 2^3 ns an instruction;
+    // arat: the APIC timer runs on in idleness, without it the kernel keeps ticking. 2^shift ns an instruction;
     // sleep=off: an idle guest's clock jumps to its next timer. rdrand, so that the kernel has random numbers at
     // once, and a seed, so that they are the same ones.
-    words.insert(words.end(), {"-accel", "tcg", "-icount", "shift=3,sleep=off", "-cpu", "qemu64,+rdrand,+arat",
-                               "-seed", "1", "-rtc", "base=2024-01-01T00:00:00,clock=vm"});
+    words.insert(words.end(),
+                 {"-accel", "tcg", "-icount", fmt::format("shift={},sleep=off", options.icount_shift), "-cpu",
+                  "qemu64,+rdrand,+arat", "-seed", "1", "-rtc", "base=2024-01-01T00:00:00,clock=vm"});
   } else {
     words.insert(words.end(), {"-accel", "kvm", "-cpu", "host"});
   }

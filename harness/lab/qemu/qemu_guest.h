@@ -30,9 +30,11 @@ struct QemuOptions {
 
   std::chrono::milliseconds time_limit = std::chrono::seconds(300);  ///< of the host's time; then it counts as hung
   int memory_mib = 512;
-  /// "tcg": the guest's time is the number of instructions it has executed, 8 ns each, and idle time is skipped, so
+  /// "tcg": the guest's time is the number of instructions it has executed, and idle time is skipped, so
   /// that a crowded host cannot be seen from inside and every run is like the last. "kvm": the host's time.
   std::string accel = "tcg";
+  /// With tcg an instruction takes 2^icount_shift ns.
+  int icount_shift = 3;
   std::string program = "qemu-system-x86_64";  ///< a path, or a name to look up in PATH
 
   /// Each line of the guest's console as it comes, without its end. Called by wait().
