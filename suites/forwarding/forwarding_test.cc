@@ -49,7 +49,7 @@ LVSPEC_CASE(Forwarding, DirectRoutingChangesMacAndTtlOnly,
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {53}})));
   ASSERT_OK(bench.add(UdpService(kVip, 53).scheduler("rr").server(bench.rip(1), {.port = 5353})));
   BenchClient client = bench.mute_client(1);
-  const IpPacket sent = udp_packet({client.cip(), 40000}, {kVip, 53});
+  const RawPacket sent = udp_packet({client.cip(), 40000}, {kVip, 53});
 
   Tap tap = bench.tap("real1");
   client.send(sent);
@@ -247,7 +247,7 @@ LVSPEC_CASE(Forwarding, OuterHeaderFollowsTheInner,
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {53}}).tunnelling()));
   ASSERT_OK(bench.add(UdpService(kVip, 53).scheduler("rr")));
   BenchClient client = bench.mute_client(1);
-  const IpPacket sent = with_ttl(udp_packet({client.cip(), 40000}, {kVip, 53}), 40);
+  const RawPacket sent = with_ttl(udp_packet({client.cip(), 40000}, {kVip, 53}), 40);
   Tap tap = bench.tap("real1");
   client.send(sent);
   const auto heard = tap.await(of(kIpip));

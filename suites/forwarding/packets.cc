@@ -10,16 +10,16 @@ namespace {
 
 constexpr std::size_t kEthernet = 14, kIpv4 = 20;
 
-void put_checksum(IpPacket& packet, std::size_t at, std::size_t from, std::size_t to) {
+void put_checksum(RawPacket& packet, std::size_t at, std::size_t from, std::size_t to) {
   packet[at] = packet[at + 1] = 0;
   const std::uint16_t sum = internet_checksum(std::span(packet).subspan(from, to - from));
   packet[at] = static_cast<std::uint8_t>(sum >> 8);
   packet[at + 1] = static_cast<std::uint8_t>(sum);
 }
 
-IpPacket ipv4(const std::uint8_t* from, const std::uint8_t* to, int protocol, const IpPacket& payload) {
+RawPacket ipv4(const std::uint8_t* from, const std::uint8_t* to, int protocol, const RawPacket& payload) {
   const std::size_t total = kIpv4 + payload.size();
-  IpPacket packet = {0x45,
+  RawPacket packet = {0x45,
                      0,
                      static_cast<std::uint8_t>(total >> 8),
                      static_cast<std::uint8_t>(total),
@@ -40,22 +40,22 @@ IpPacket ipv4(const std::uint8_t* from, const std::uint8_t* to, int protocol, co
 
 }  // namespace
 
-IpPacket udp_packet(const Endpoint& from, const Endpoint& to, const std::string& payload) {
+RawPacket udp_packet(const Endpoint& from, const Endpoint& to, const std::string& payload) {
   const std::vector<std::uint8_t> frame = udp_frame({}, {}, {.source = from, .target = to, .payload = payload});
   return {frame.begin() + kEthernet, frame.end()};
 }
 
-IpPacket with_ttl(IpPacket packet, int ttl) {
+RawPacket with_ttl(RawPacket packet, int ttl) {
   packet[8] = static_cast<std::uint8_t>(ttl);
   put_checksum(packet, 10, 0, kIpv4);
   return packet;
 }
 
-std::vector<IpPacket> in_fragments(const IpPacket& packet, std::size_t bytes) {
+std::vector<RawPacket> in_fragments(const RawPacket& packet, std::size_t bytes) {
   const auto cut = packet.begin() + static_cast<std::ptrdiff_t>(kIpv4 + bytes);
-  std::vector<IpPacket> halves = {{packet.begin(), cut}, {packet.begin(), packet.begin() + kIpv4}};
+  std::vector<RawPacket> halves = {{packet.begin(), cut}, {packet.begin(), packet.begin() + kIpv4}};
   halves[1].insert(halves[1].end(), cut, packet.end());
-  for (IpPacket& half : halves) {
+  for (RawPacket& half : halves) {
     half[2] = static_cast<std::uint8_t>(half.size() >> 8);
     half[3] = static_cast<std::uint8_t>(half.size());
     half[5] = 77;  // identification
@@ -66,14 +66,14 @@ std::vector<IpPacket> in_fragments(const IpPacket& packet, std::size_t bytes) {
   return halves;
 }
 
-IpPacket echo_request(const IpAddress& from, const IpAddress& to) {
-  IpPacket icmp = {8, 0, 0, 0, 0, 1, 0, 1, 'l', 'v'};
+RawPacket echo_request(const IpAddress& from, const IpAddress& to) {
+  RawPacket icmp = {8, 0, 0, 0, 0, 1, 0, 1, 'l', 'v'};
   put_checksum(icmp, 2, 0, icmp.size());
   return ipv4(from.bytes(), to.bytes(), IPPROTO_ICMP, icmp);
 }
 
-IpPacket icmp_error(const IpAddress& from, const IpPacket& quoted, int type, int code, int mtu) {
-  IpPacket icmp = {static_cast<std::uint8_t>(type),     static_cast<std::uint8_t>(code), 0, 0, 0, 0,
+RawPacket icmp_error(const IpAddress& from, const RawPacket& quoted, int type, int code, int mtu) {
+  RawPacket icmp = {static_cast<std::uint8_t>(type),     static_cast<std::uint8_t>(code), 0, 0, 0, 0,
                    static_cast<std::uint8_t>(mtu >> 8), static_cast<std::uint8_t>(mtu)};
   icmp.insert(icmp.end(), quoted.begin(), quoted.end());
   put_checksum(icmp, 2, 0, icmp.size());
