@@ -231,8 +231,13 @@ class Generator {
   void add_server_to(const ServiceId& id) {
     RealServer server;
     server.address = Wire::rip(random_.between(1, Wire::kServers), id.family);
+    // A server on the director itself: nobody listens there, and its stack's RST is a reply that passes the director.
+    if (alphabet_.local_servers && random_.percent(6))
+      server.address = IpAddress::of(id.family == AF_INET6 ? "2001:db8:113::1" : "203.0.113.1");
+    server.method = random_.of(alphabet_.methods);
     // ipvsadm forces the port of direct routing (DST-10), except under a mark.
     server.port = !id.is_mark() ? id.port : random_.percent(30) ? 80 : 0;
+    if (server.method == ForwardMethod::kMasquerade && random_.percent(40)) server.port = 8080;
     weigh(&server);
     thresholds(&server);
     add(Command(AddServer{id, server}));
@@ -246,6 +251,12 @@ class Generator {
     if (service == nullptr) return add_server();
     RealServer server = random_.of(service->servers);
     weigh(&server);
+    if (random_.percent(20)) {
+      const ForwardMethod method = random_.of(alphabet_.methods);
+      // DST-10: only NAT may have another port than the service.
+      if (method == ForwardMethod::kMasquerade || service->id.is_mark() || server.port == service->id.port)
+        server.method = method;
+    }
     server.upper = server.lower = 0;
     thresholds(&server);
     add(Command(EditServer{service->id, server}));
@@ -307,6 +318,7 @@ class Generator {
 
 Alphabet whole_alphabet() {
   return {.schedulers = {"rr", "wrr", "lc", "wlc"},
+          .methods = {ForwardMethod::kDirectRoute},
           .sysctls = {{"conn_reuse_mode", {0, 1, 2, 3}},
                       {"expire_nodest_conn", {0, 1, 1}},
                       {"expire_quiescent_template", {0, 1, 1}},

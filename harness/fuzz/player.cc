@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
-#include <fstream>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -114,14 +114,41 @@ class SteadyPace : public ToldPace {
   }
 };
 
-/// A refusal in the words that all directors share (ADM-50..58).
+/// A refusal in the words that all directors share (ADM-50..58). Of a missing service ipvsadm says one thing or the
+/// other, by the command.
 std::string refusal(const Error& error) {
+  if (error.message.find("Service not defined") != std::string::npos) return "refused: No such service";
   for (const char* words :
        {"Service already exists", "No such service", "Destination already exists", "No such destination",
         "Scheduler or persistence engine not found", "Numerical result out of range", "Invalid operation"})
     if (error.message.find(words) != std::string::npos) return fmt::format("refused: {}", words);
   return (error.kind == ErrorKind::kUnsupported ? "unsupported: " : "refused: ") + error.message;
 }
+
+std::uint8_t flags_of(std::string_view letters) {
+  std::uint8_t flags = 0;
+  for (const char letter : letters)
+    flags |= letter == 'S'   ? tcp_flags::kSyn
+             : letter == 'F' ? tcp_flags::kFin
+             : letter == 'R' ? tcp_flags::kRst
+             : letter == 'P' ? tcp_flags::kPsh
+                             : tcp_flags::kAck;
+  return flags;
+}
+
+std::string payload_of(std::uint8_t flags) { return (flags & tcp_flags::kPsh) != 0 ? "WHO\n" : ""; }
+
+/// What client and server send after the SYN has arrived: three letters a move, who and the flags. In the order of
+/// enum Shape.
+constexpr std::array<const char*, kShapes> kMoves = {
+    "",                             // a SYN alone
+    "sSAcA ",                       // stays open
+    "sSAcA cFAsFAcA ",              // nothing said
+    "sSAcA cPAsPAcFAsFAcA ",        // the client closes first
+    "sSAcA cPAsFAcA cFAsA ",        // the server closes first
+    "sSAcA cPAcFAsA sPAcA sFAcA ",  // the client's half is closed while the server goes on
+    "sSAcA cPAcR ",                 // reset
+};
 
 /// Carries out the steps of one program.
 class Player {
@@ -138,42 +165,34 @@ class Player {
   Status operator()(const Pause&) { return {}; }
 
   Status operator()(const Connect& c) {
-    using namespace tcp_flags;
-    constexpr std::uint8_t kPush = kPsh | kAck, kEnd = kFin | kAck;
-    LVSPEC_TRY(wire_.send_tcp(c.client, c.target, kSyn, 0));
-    LVSPEC_TRY(see());
-    if (outcome_.empty() || !outcome_.front().starts_with("real") || c.shape == Shape::kSyn) return {};
-    static const std::array<std::vector<std::uint8_t>, kShapes> kRest = {{
-        {},                               // SYN
-        {kAck},                           // stays open
-        {kAck, kEnd, kAck},               // nothing said
-        {kAck, kPush, kEnd, kAck},        // client first
-        {kAck, kPush, kAck, kEnd},        // server first: its FIN is acknowledged, then answered
-        {kAck, kPush, kEnd, kAck, kAck},  // half close
-        {kAck, kPush, kRst},              // reset
-    }};
-    std::uint32_t seq = 1;
-    for (const std::uint8_t flags : kRest.at(static_cast<std::size_t>(c.shape))) {
-      const std::string payload = (flags & kPsh) != 0 ? "WHO\n" : "";
-      LVSPEC_TRY(wire_.send_tcp(c.client, c.target, flags, seq, payload));
-      seq += static_cast<std::uint32_t>(payload.size()) + ((flags & kFin) != 0 ? 1 : 0);
+    LVSPEC_TRY(wire_.send_tcp(c.client, c.target, tcp_flags::kSyn, 0));
+    LVSPEC_ASSIGN(const std::optional<Wire::Sight> arrived, see());
+    if (!arrived || c.shape == Shape::kSyn) return {};
+    for (const char* move = kMoves.at(static_cast<std::size_t>(c.shape)); *move != 0; move += 3) {
+      const std::uint8_t flags = flags_of(std::string(move + 1, move[2] == ' ' ? 1 : 2));
+      if (move[0] == 'c') LVSPEC_TRY(wire_.send_tcp(c.client, c.target, flags, 1, payload_of(flags)));
+      if (move[0] == 's') LVSPEC_TRY(reply(*arrived, c.target, flags));
     }
-    return see();
+    LVSPEC_ASSIGN(const auto ignored, see());
+    return {};
   }
   Status operator()(const Segment& s) {
-    std::uint8_t flags = 0;
-    for (const char letter : s.flags)
-      flags |= letter == 'S'   ? tcp_flags::kSyn
-               : letter == 'F' ? tcp_flags::kFin
-               : letter == 'R' ? tcp_flags::kRst
-               : letter == 'P' ? tcp_flags::kPsh
-                               : tcp_flags::kAck;
-    LVSPEC_TRY(wire_.send_tcp(s.client, s.target, flags, 100, (flags & tcp_flags::kPsh) != 0 ? "WHO\n" : ""));
-    return see();
+    const std::uint8_t flags = flags_of(s.flags);
+    LVSPEC_TRY(wire_.send_tcp(s.client, s.target, flags, 100, payload_of(flags)));
+    LVSPEC_ASSIGN(const std::optional<Wire::Sight> arrived, see());
+    if (!arrived || (flags & tcp_flags::kRst) != 0) return {};
+    const bool syn = (flags & tcp_flags::kSyn) != 0, fin = (flags & tcp_flags::kFin) != 0;
+    LVSPEC_TRY(reply(*arrived, s.target, flags_of(syn ? "SA" : fin ? "FA" : "A")));
+    LVSPEC_ASSIGN(const auto ignored, see());
+    return {};
   }
   Status operator()(const Datagram& d) {
     LVSPEC_TRY(wire_.send_udp(d.client, d.target, "WHO\n"));
-    return see();
+    LVSPEC_ASSIGN(const std::optional<Wire::Sight> arrived, see());
+    if (!arrived || !passes_director(*arrived, d.target)) return {};
+    LVSPEC_TRY(wire_.reply_udp(arrived->server, arrived->target, arrived->source, "real\n"));
+    LVSPEC_ASSIGN(const auto ignored, see());
+    return {};
   }
 
   std::vector<std::string> take_outcome() { return std::exchange(outcome_, {}); }
@@ -194,10 +213,23 @@ class Player {
     outcome_.push_back(refusal(status.error()));
     return {};
   }
-  Status see() {
-    LVSPEC_ASSIGN(const std::vector<std::string> seen, wire_.settle(director_));
-    outcome_.insert(outcome_.end(), seen.begin(), seen.end());
-    return {};
+  /// @return what a real server got first, if one got something.
+  Result<std::optional<Wire::Sight>> see() {
+    LVSPEC_ASSIGN(const std::vector<Wire::Sight> seen, wire_.settle(director_));
+    std::optional<Wire::Sight> arrived;
+    for (const Wire::Sight& sight : seen) {
+      outcome_.push_back(sight.text);
+      if (sight.server != 0 && !arrived) arrived = sight;
+    }
+    return arrived;
+  }
+  /// Behind NAT a real server's answer goes back through the director; otherwise the director never sees it.
+  static bool passes_director(const Wire::Sight& arrived, const Endpoint& target) {
+    return arrived.target.port != 0 && arrived.target.address != target.address;
+  }
+  Status reply(const Wire::Sight& arrived, const Endpoint& target, std::uint8_t flags) {
+    if (!passes_director(arrived, target)) return {};
+    return wire_.reply_tcp(arrived.server, arrived.target, arrived.source, flags, 1);
   }
 
   DirectorUnderTest& director_;

@@ -57,6 +57,41 @@ std::optional<int> server_with(const IpAddress& address) {
   return std::nullopt;
 }
 
+/// What a frame of the director says. Nothing of one that is neither for a real server nor about a packet.
+std::optional<Wire::Sight> sight_of(View frame) {
+  Wire::Sight sight;
+  MacAddress to{};
+  std::copy_n(frame.begin(), 6, to.begin());
+  for (int i = 1; i <= Wire::kServers; ++i)
+    if (to == server_mac(i)) sight.server = i;
+  const auto heard = read_frame(frame);
+  if (heard) {
+    sight.source = heard->source;
+    sight.target = heard->target;
+  }
+  if (sight.server != 0) {
+    const bool v6 = get16(frame, 12) == ETHERTYPE_IPV6;
+    if (frame.size() < kEthernet + (v6 ? 40 : 20)) return std::nullopt;
+    const int ttl = frame[kEthernet + (v6 ? 7 : 8)], protocol = frame[kEthernet + (v6 ? 6 : 9)];
+    if (v6 && protocol == 58) return std::nullopt;  // neighbour discovery
+    sight.text =
+        heard ? fmt::format("real{} {} > {} ttl {}", sight.server, sight.source.str(), sight.target.str(), ttl)
+              : fmt::format("real{} IP protocol {}, {} bytes, ttl {}", sight.server, protocol, frame.size(), ttl);
+    return sight;
+  }
+  if (!heard) return std::nullopt;
+  if (heard->kind == HeardFrame::Kind::kPortUnreachable) {
+    sight.text = "port unreachable";
+  } else if (heard->kind == HeardFrame::Kind::kUnreachable) {
+    sight.text = "unreachable";
+  } else if (heard->kind == HeardFrame::Kind::kTcp && (heard->flags & tcp_flags::kRst) != 0) {
+    sight.text = "RST";
+  } else {
+    sight.text = fmt::format("to {} from {}", heard->target.str(), heard->source.str());
+  }
+  return sight;
+}
+
 Bytes arp_reply(View request, const MacAddress& mac) {
   Bytes reply(request.begin(), request.begin() + 42);
   std::copy_n(request.begin() + 6, 6, reply.begin());
@@ -157,6 +192,15 @@ Status Wire::send_udp(const Endpoint& from, const Endpoint& to, const std::strin
   return send_frame(udp_frame(router_, director_, {.source = from, .target = to, .payload = payload}));
 }
 
+Status Wire::reply_tcp(int server, const Endpoint& from, const Endpoint& to, std::uint8_t flags, std::uint32_t seq) {
+  return send_frame(tcp_frame(server_mac(server), director_,
+                              {.source = from, .target = to, .flags = flags, .seq = seq, .ack = 1, .payload = ""}));
+}
+
+Status Wire::reply_udp(int server, const Endpoint& from, const Endpoint& to, const std::string& payload) {
+  return send_frame(udp_frame(server_mac(server), director_, {.source = from, .target = to, .payload = payload}));
+}
+
 Status Wire::raise_fence(DirectorUnderTest& director) {
   ++fence_;
   Bytes frame(60);
@@ -187,7 +231,7 @@ Result<bool> Wire::answer_neighbour(View frame) {
   return false;
 }
 
-Result<bool> Wire::drain(std::vector<std::string>* seen) {
+Result<bool> Wire::drain(std::vector<Sight>* seen) {
   bool answered = false;
   std::array<std::uint8_t, 2048> buffer{};
   for (;;) {
@@ -202,29 +246,12 @@ Result<bool> Wire::drain(std::vector<std::string>* seen) {
       answered = true;
       continue;
     }
-    const auto heard = read_frame(frame);
-    if (!heard) continue;
-    MacAddress to{};
-    std::copy_n(frame.begin(), 6, to.begin());
-    int server = 0;
-    for (int i = 1; i <= kServers; ++i)
-      if (to == server_mac(i)) server = i;
-    if (server != 0) {
-      seen->push_back(fmt::format("real{}", server));
-    } else if (heard->kind == HeardFrame::Kind::kPortUnreachable) {
-      seen->emplace_back("port unreachable");
-    } else if (heard->kind == HeardFrame::Kind::kUnreachable) {
-      seen->emplace_back("unreachable");
-    } else if (heard->kind == HeardFrame::Kind::kTcp && (heard->flags & tcp_flags::kRst) != 0) {
-      seen->emplace_back("RST");
-    } else {
-      seen->push_back(fmt::format("to {} from {}", heard->target.str(), heard->source.str()));
-    }
+    if (std::optional<Sight> sight = sight_of(frame)) seen->push_back(*std::move(sight));
   }
 }
 
-Result<std::vector<std::string>> Wire::settle(DirectorUnderTest& director) {
-  std::vector<std::string> seen;
+Result<std::vector<Wire::Sight>> Wire::settle(DirectorUnderTest& director) {
+  std::vector<Sight> seen;
   for (bool again = true; again;) {
     LVSPEC_TRY(raise_fence(director));
     LVSPEC_ASSIGN(again, drain(&seen));
