@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <optional>
 #include <string_view>
@@ -19,56 +21,66 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-nanoseconds coarse_now() {
+nanoseconds monotonic_now() {
   timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  clock_gettime(CLOCK_MONOTONIC, &now);
   return seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
 }
 
+/// The number behind `label` in a text.
+Result<std::int64_t> number_behind(const std::string& text, const std::string& label) {
+  const auto at = text.find(label);
+  const auto digit = at == std::string::npos ? at : text.find_first_of("0123456789", at + label.size());
+  if (digit == std::string::npos) return Error{fmt::format("/proc/timer_list does not tell {}:\n{}", label, text)};
+  return std::strtoll(text.c_str() + digit, nullptr, 10);
+}
+
+/// Acts and looks in the middle of ticks, where neither work that takes its time nor an interrupt that comes late can
+/// put it into another one.
 class KernelPace : public Pace {
  public:
   KernelPace() : tick_(tick_of(kernel_hz())) {}
 
-  Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t, std::uint32_t pause) override {
-    if (offset_ == 0) LVSPEC_TRY(find_offset(director));
-    if (pause != 0) LVSPEC_TRY(director.advance(seconds(pause)));
-    LVSPEC_TRY(next_tick(director));
-    return now();
+  Result<std::int64_t> before_acting(DirectorUnderTest&, std::size_t, std::uint32_t pause) override {
+    if (first_jiffy_ == 0) LVSPEC_TRY(find_ticks());
+    return middle_of(now() + 1 + seconds(pause) / tick_);
   }
   /// What a deletion leaves to a work queue "in a tick" is done in the next but one (VAL-21), and then the worker has
   /// to run.
-  Result<std::int64_t> before_looking(DirectorUnderTest& director, std::size_t) override {
-    LVSPEC_TRY(director.advance(2 * tick_));
-    LVSPEC_TRY(next_tick(director));
-    return now();
-  }
-  std::int64_t now() const override { return coarse_now() / tick_ + offset_; }
+  Result<std::int64_t> before_looking(DirectorUnderTest&, std::size_t) override { return middle_of(now() + 3); }
+  std::int64_t now() const override { return (monotonic_now() - boundary_) / tick_ + first_jiffy_; }
 
  private:
-  /// Until the kernel has counted a tick: its coarse clock moves then, and only then.
-  Status next_tick(DirectorUnderTest& director) {
-    const nanoseconds before = coarse_now();
-    do LVSPEC_TRY(director.advance(tick_));
-    while (coarse_now() == before);
-    return {};
+  Result<std::int64_t> middle_of(std::int64_t jiffy) {
+    const nanoseconds at = boundary_ + (jiffy - first_jiffy_) * tick_ + tick_ / 2;
+    const timespec until{.tv_sec = at / seconds(1), .tv_nsec = (at % seconds(1)).count()};
+    int error = 0;
+    while ((error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr)) == EINTR) {
+    }
+    if (error != 0) return system_error("clock_nanosleep(CLOCK_MONOTONIC)", error);
+    return jiffy;
   }
-  /// What jiffies were when the coarse clock was zero. Source: Linux kernel/time/timer_list.c.
-  Status find_offset(DirectorUnderTest& director) {
+  /// When ticks begin, and what jiffies then were. Source: Linux kernel/time/timer_list.c, print_cpu();
+  /// tick-sched.c, tick_do_update_jiffies64().
+  Status find_ticks() {
+    LVSPEC_ASSIGN(std::string text, read_proc_file("/proc/timer_list"));
+    LVSPEC_ASSIGN(const std::int64_t last_tick, number_behind(text, ".last_tick"));
+    boundary_ = nanoseconds(last_tick);
     for (int attempt = 0; attempt < 10; ++attempt) {
-      LVSPEC_TRY(next_tick(director));
-      const nanoseconds before = coarse_now();
-      LVSPEC_ASSIGN(const std::string text, read_proc_file("/proc/timer_list"));
-      if (coarse_now() != before) continue;
-      const auto at = text.find("\njiffies: ");
-      if (at == std::string::npos) return Error{"/proc/timer_list does not tell jiffies"};
-      offset_ = std::strtoll(text.c_str() + at + 10, nullptr, 10) - before / tick_;
+      LVSPEC_TRY(middle_of((monotonic_now() - boundary_) / tick_ + 1));
+      const std::int64_t before = now();
+      LVSPEC_ASSIGN(text, read_proc_file("/proc/timer_list"));
+      if (now() != before) continue;
+      LVSPEC_ASSIGN(const std::int64_t jiffies, number_behind(text, "\njiffies"));
+      first_jiffy_ = jiffies - before;
       return {};
     }
     return Error{"a tick passes whenever /proc/timer_list is read"};
   }
 
   nanoseconds tick_;
-  std::int64_t offset_ = 0;
+  nanoseconds boundary_{0};       // a moment at which a tick began
+  std::int64_t first_jiffy_ = 0;  // what jiffies were then
 };
 
 /// A director that is told the time.
