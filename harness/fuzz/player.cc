@@ -103,16 +103,22 @@ class ToldPace : public Pace {
 
 class FollowingPace : public ToldPace {
  public:
-  FollowingPace(Record leader, int hz) : ToldPace(hz), leader_(std::move(leader)) {}
+  FollowingPace(Record leader, int hz) : ToldPace(hz), leader_(std::move(leader)) {
+    // A kernel's ticks do not begin at zero. Whole granules of the outermost level of its timer wheel change nothing
+    // for timers, and a director that counts from zero has less to catch up with.
+    constexpr std::int64_t kOutermostGranule = std::int64_t{1} << 21;
+    if (!leader_.steps.empty()) base_ = leader_.steps.front().acted_at / kOutermostGranule * kOutermostGranule;
+  }
   Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t i, std::uint32_t) override {
-    return move_to(director, leader_.steps.at(i).acted_at);
+    return move_to(director, leader_.steps.at(i).acted_at - base_);
   }
   Result<std::int64_t> before_looking(DirectorUnderTest& director, std::size_t i) override {
-    return move_to(director, leader_.steps.at(i).looked_at);
+    return move_to(director, leader_.steps.at(i).looked_at - base_);
   }
 
  private:
   Record leader_;
+  std::int64_t base_ = 0;
 };
 
 class SteadyPace : public ToldPace {
