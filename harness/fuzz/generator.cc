@@ -317,7 +317,7 @@ class Generator {
 }  // namespace
 
 Alphabet whole_alphabet() {
-  return {.schedulers = {"rr", "wrr", "lc", "wlc"},
+  return {.schedulers = {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh", "lblc", "lblcr"},
           .methods = {ForwardMethod::kDirectRoute},
           .sysctls = {{"conn_reuse_mode", {0, 1, 2, 3}},
                       {"expire_nodest_conn", {0, 1, 1}},
