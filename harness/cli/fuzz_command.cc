@@ -189,6 +189,8 @@ class Fuzzer {
     std::optional<Difference> difference = first;
     bool stable = true;
     if (!options_.no_shrink) {
+      fmt::print("\n{}shrinking it ...\n", text_of(first, program, label(options_.first), label(options_.second)));
+      std::fflush(stdout);
       const auto same = [&](const std::optional<Difference>& found) { return found && found->kind == first.kind; };
       const Oracle oracle = [&](const std::vector<Program>& programs) -> Result<std::vector<bool>> {
         LVSPEC_ASSIGN(const auto found, pair_.differences(programs, stage));

@@ -11,6 +11,7 @@ namespace lvspec::fuzz {
 struct Alphabet {
   std::vector<std::string> schedulers;
   std::vector<ForwardMethod> methods;
+  std::vector<TunnelType> tunnels;  ///< for kTunnel
   bool local_servers = true;
   /// Names, and the values that they may get.
   std::vector<std::pair<std::string, std::vector<int>>> sysctls;

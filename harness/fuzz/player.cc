@@ -257,6 +257,14 @@ class Player {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+/// What --stats shows of a service or a server.
+template <typename State>
+std::string counts_of(const State& state) {
+  const Traffic& traffic = state.traffic;
+  return fmt::format(" conns {} in {}/{} out {}/{}", state.connections, traffic.in_packets, traffic.in_bytes,
+                     traffic.out_packets, traffic.out_bytes);
+}
+
 void write_down(const Tables& tables, StepRecord* record) {
   std::vector<const ServiceState*> services;
   for (const ServiceState& service : tables.services) services.push_back(&service);
@@ -266,12 +274,11 @@ void write_down(const Tables& tables, StepRecord* record) {
   for (const ServiceState* service : services) {
     const std::string title = service->service.title();
     record->services.push_back(title);
-    record->counts.push_back(fmt::format("{} conns {}", service->service.id.str(), service->connections));
+    record->counts.push_back(service->service.id.str() + counts_of(*service));
     for (const ServerState& server : service->servers) {
       record->services.push_back(fmt::format("  {} active {} inactive {} persistent {}", server.server.str(),
                                              server.active, server.inactive, server.persistent));
-      record->counts.push_back(fmt::format("{} {} conns {}", service->service.id.str(),
-                                           server.server.endpoint().str(), server.connections));
+      record->counts.push_back(service->service.id.str() + " " + server.server.endpoint().str() + counts_of(server));
     }
   }
   for (const Entry& entry : tables.entries)
