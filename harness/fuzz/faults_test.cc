@@ -57,7 +57,7 @@ class FaultyDirector : public ::testing::TestWithParam<const char*> {
         return std::nullopt;
       }
       for (std::size_t i = 0; i < some.size(); ++i) {
-        if (const auto found = first_difference(some[i], (*followed)[i], led[i], Statistics::kLeftOut)) {
+        if (const auto found = first_difference((*followed)[i], led[i], Statistics::kLeftOut)) {
           std::printf("%s: after %zu steps: %s", fault.c_str(), steps + found->step + 1,
                       text_of(*found, some[i], "bundled", "ipvs").c_str());
           return steps + found->step + 1;

@@ -41,8 +41,12 @@ class KernelPace : public Pace {
  public:
   KernelPace() : tick_(tick_of(kernel_hz())) {}
 
+  Result<std::int64_t> before_birth() override {
+    LVSPEC_TRY(find_ticks());
+    return middle_of(now() + 1);
+  }
+  Status after_birth(DirectorUnderTest&) override { return {}; }
   Result<std::int64_t> before_acting(DirectorUnderTest&, std::size_t, std::uint32_t pause) override {
-    if (first_jiffy_ == 0) LVSPEC_TRY(find_ticks());
     return middle_of(now() + 1 + seconds(pause) / tick_);
   }
   /// What a deletion leaves to a work queue "in a tick" is done in the next but one (VAL-21), and then the worker has
@@ -107,7 +111,12 @@ class FollowingPace : public ToldPace {
     // A kernel's ticks do not begin at zero. Whole granules of the outermost level of its timer wheel change nothing
     // for timers, and a director that counts from zero has less to catch up with.
     constexpr std::int64_t kOutermostGranule = std::int64_t{1} << 21;
-    if (!leader_.steps.empty()) base_ = leader_.steps.front().acted_at / kOutermostGranule * kOutermostGranule;
+    base_ = leader_.born_at / kOutermostGranule * kOutermostGranule;
+  }
+  Result<std::int64_t> before_birth() override { return leader_.born_at - base_; }
+  Status after_birth(DirectorUnderTest& director) override {
+    LVSPEC_TRY(move_to(director, leader_.born_at - base_));
+    return {};
   }
   Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t i, std::uint32_t) override {
     return move_to(director, leader_.steps.at(i).acted_at - base_);
@@ -124,6 +133,11 @@ class FollowingPace : public ToldPace {
 class SteadyPace : public ToldPace {
  public:
   explicit SteadyPace(int hz) : ToldPace(hz) {}
+  Result<std::int64_t> before_birth() override { return 1; }
+  Status after_birth(DirectorUnderTest& director) override {
+    LVSPEC_TRY(move_to(director, 1));
+    return {};
+  }
   Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t, std::uint32_t pause) override {
     return move_to(director, now() + 1 + seconds(pause) / tick_);
   }
@@ -298,6 +312,8 @@ std::unique_ptr<Pace> pace_of(Record leader, int hz) {
 std::unique_ptr<Pace> steady_pace(int hz) { return std::make_unique<SteadyPace>(hz); }
 
 Result<Record> play(const Program& program, const DirectorFactory& factory, Pace& pace) {
+  Record record;
+  LVSPEC_ASSIGN(record.born_at, pace.before_birth());
   LVSPEC_ASSIGN(World world, Wire::build_world(factory.place));
   LVSPEC_ASSIGN(Wire wire, Wire::open(world));
   const Topology& topology = world.topology();
@@ -308,7 +324,8 @@ Result<Record> play(const Program& program, const DirectorFactory& factory, Pace
   site.addresses.insert(site.addresses.end(), topology.vips.begin(), topology.vips.end());
   LVSPEC_ASSIGN(const std::unique_ptr<DirectorUnderTest> director, factory.start(site));
 
-  Record record;
+  LVSPEC_TRY(pace.after_birth(*director));
+
   Player player(*director, wire);
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const Step& step = program.steps[i];
