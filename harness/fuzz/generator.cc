@@ -328,8 +328,9 @@ class Generator {
 
 Alphabet whole_alphabet() {
   return {.schedulers = {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh", "lblc", "lblcr"},
-          .methods = {ForwardMethod::kDirectRoute},
-          .tunnels = {},
+          .methods = {ForwardMethod::kDirectRoute, ForwardMethod::kDirectRoute, ForwardMethod::kMasquerade,
+                      ForwardMethod::kTunnel},
+          .tunnels = {TunnelType::kIpip, TunnelType::kGue, TunnelType::kGre},
           .sysctls = {{"conn_reuse_mode", {0, 1, 2, 3}},
                       {"expire_nodest_conn", {0, 1, 1}},
                       {"expire_quiescent_template", {0, 1, 1}},

@@ -319,7 +319,10 @@ Result<Record> play(const Program& program, const DirectorFactory& factory, Pace
   const Topology& topology = world.topology();
   DirectorSite site;
   site.netns = &world.director().netns;
-  if (factory.place == DirectorPlace::kInline) site.stack_interface = world.stack_port().name;
+  if (factory.place == DirectorPlace::kInline) {
+    site.stack_interface = world.stack_port().name;
+    site.stack_netns = &world.director_stack();
+  }
   site.addresses = {topology.director(AF_INET), topology.director(AF_INET6)};
   site.addresses.insert(site.addresses.end(), topology.vips.begin(), topology.vips.end());
   LVSPEC_ASSIGN(const std::unique_ptr<DirectorUnderTest> director, factory.start(site));

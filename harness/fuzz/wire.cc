@@ -141,6 +141,7 @@ Result<World> Wire::build_world(DirectorPlace place) {
   Topology topology;
   topology.server_count = 0;
   topology.director_place = place;
+  topology.reach = Reach::kMasqueraded;  // the director's stack forwards what comes from real servers
   topology.vips = {IpAddress::of("198.51.100.10"), IpAddress::of("198.51.100.11"), IpAddress::of("2001:db8:51::10"),
                    IpAddress::of("2001:db8:51::11")};
   LVSPEC_ASSIGN(World world, World::build(topology));
