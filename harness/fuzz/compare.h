@@ -18,6 +18,7 @@ struct Latitude {
 inline constexpr Latitude kLatitudes[] = {
     {"CON-04", "the order of entries", "by a hash with a seed that is random for each load of the module"},
     {"NLK-05", "the order of services", "by hash; ipvsadm sorts them"},
+    {"FWD-04", "the source port of GUE", "a hash with a seed that is random for each boot"},
 };
 
 /// Where two directors part.

@@ -182,6 +182,8 @@ constexpr std::array<const char*, kShapes> kMoves = {
     "sSAcA cPAcR ",                 // reset
 };
 
+constexpr int kBirths = 5;
+
 /// Carries out the steps of one program.
 class Player {
  public:
@@ -313,8 +315,13 @@ std::unique_ptr<Pace> steady_pace(int hz) { return std::make_unique<SteadyPace>(
 
 Result<Record> play(const Program& program, const DirectorFactory& factory, Pace& pace) {
   Record record;
-  LVSPEC_ASSIGN(record.born_at, pace.before_birth());
-  LVSPEC_ASSIGN(World world, Wire::build_world(factory.place));
+  std::optional<World> built;
+  // A kernel's namespace must have come into being in the tick that we say.
+  for (int attempt = 0; attempt < kBirths && (!built || pace.now() > record.born_at); ++attempt) {
+    LVSPEC_ASSIGN(record.born_at, pace.before_birth());
+    LVSPEC_ASSIGN(built, Wire::build_world(factory.place));
+  }
+  World& world = *built;
   LVSPEC_ASSIGN(Wire wire, Wire::open(world));
   const Topology& topology = world.topology();
   DirectorSite site;

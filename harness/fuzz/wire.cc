@@ -19,7 +19,8 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 using View = std::span<const std::uint8_t>;
 
-constexpr std::uint64_t kServerByte = 10;   // as in harness/topology: real server i is 10 + i
+constexpr std::uint64_t kServerByte = 10;  // as in harness/topology: real server i is 10 + i
+constexpr std::uint64_t kDirectorByte = 1;
 constexpr std::uint64_t kRouterByte = 254;  // what leads to the clients
 constexpr int kEth0 = 2;                    // in the director's stack
 constexpr std::uint16_t kEtherFence = 0x88b5;
@@ -50,13 +51,6 @@ Status let_every_icmp_out(const NetworkNamespace& netns) {
 
 std::uint16_t get16(View bytes, std::size_t at) { return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]); }
 
-/// Which of our servers has this address.
-std::optional<int> server_with(const IpAddress& address) {
-  for (int i = 1; i <= Wire::kServers; ++i)
-    if (Wire::rip(i, address.family()) == address) return i;
-  return std::nullopt;
-}
-
 /// What a frame of the director says. Nothing of one that is neither for a real server nor about a packet.
 std::optional<Wire::Sight> sight_of(View frame) {
   Wire::Sight sight;
@@ -64,7 +58,10 @@ std::optional<Wire::Sight> sight_of(View frame) {
   std::copy_n(frame.begin(), 6, to.begin());
   for (int i = 1; i <= Wire::kServers; ++i)
     if (to == server_mac(i)) sight.server = i;
-  const auto heard = read_frame(frame);
+  auto heard = read_frame(frame);
+  // What the director itself sends to a real server is a tunnel's; GUE takes a UDP port from a hash with a seed.
+  if (heard && sight.server != 0 && heard->source.address == on_lan(kDirectorByte, heard->source.address.family()))
+    heard.reset();
   if (heard) {
     sight.source = heard->source;
     sight.target = heard->target;
@@ -215,18 +212,26 @@ Status Wire::raise_fence(DirectorUnderTest& director) {
   return director.await_fence(fence_);
 }
 
+/// Who of us has this address: a real server, or the router in front of the clients.
+std::optional<MacAddress> Wire::owner_of(const IpAddress& address) const {
+  for (int i = 1; i <= kServers; ++i)
+    if (rip(i, address.family()) == address) return server_mac(i);
+  if (on_lan(kRouterByte, address.family()) == address) return router_;
+  return std::nullopt;
+}
+
 Result<bool> Wire::answer_neighbour(View frame) {
   const std::uint16_t type = get16(frame, 12);
   if (type == ETHERTYPE_ARP && frame.size() >= 42 && get16(frame, 20) == 1) {
-    const auto server = server_with(IpAddress::from_bytes(AF_INET, &frame[38]));
-    if (!server) return false;
-    LVSPEC_TRY(send_frame(arp_reply(frame, server_mac(*server))));
+    const auto owner = owner_of(IpAddress::from_bytes(AF_INET, &frame[38]));
+    if (!owner) return false;
+    LVSPEC_TRY(send_frame(arp_reply(frame, *owner)));
     return true;
   }
   if (type == ETHERTYPE_IPV6 && frame.size() >= 78 && frame[20] == 58 && frame[54] == 135) {
-    const auto server = server_with(IpAddress::from_bytes(AF_INET6, &frame[62]));
-    if (!server) return false;
-    LVSPEC_TRY(send_frame(neighbour_advertisement(frame, server_mac(*server))));
+    const auto owner = owner_of(IpAddress::from_bytes(AF_INET6, &frame[62]));
+    if (!owner) return false;
+    LVSPEC_TRY(send_frame(neighbour_advertisement(frame, *owner)));
     return true;
   }
   return false;

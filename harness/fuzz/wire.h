@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ class Wire {
   Status raise_fence(DirectorUnderTest& director);
   /// @return whether a neighbour was asked for, and has answered.
   Result<bool> drain(std::vector<Sight>* seen);
+  std::optional<MacAddress> owner_of(const IpAddress& address) const;
   Result<bool> answer_neighbour(std::span<const std::uint8_t> frame);
 
   FileDescriptor socket_;
