@@ -206,6 +206,10 @@ class Player {
       const std::uint8_t flags = flags_of(std::string(move + 1, move[2] == ' ' ? 1 : 2));
       if (move[0] == 'c') LVSPEC_TRY(wire_.send_tcp(c.client, c.target, flags, 1, payload_of(flags)));
       if (move[0] == 's') LVSPEC_TRY(reply(*arrived, c.target, flags));
+      // Both directions pass the director, so the order of what comes out is that of what went in only move by move.
+      if (passes_director(*arrived, c.target)) {
+        LVSPEC_ASSIGN(const auto ignored, see());
+      }
     }
     LVSPEC_ASSIGN(const auto ignored, see());
     return {};

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "harness/fuzz/replay.h"
+#include "harness/fuzz/wire.h"
 #include "harness/lab/uml/guest_init.h"
 #include "harness/lab/uml/uml_guest.h"
 #include "harness/process/child.h"
@@ -89,6 +90,9 @@ Status play_all(const FileOrders& orders, const DirectorFactory& director) {
     if (leader.size() != programs.size())
       return Error{fmt::format("{} programs, but {} records", programs.size(), leader.size())};
   }
+  // The first world of a guest takes longer, since its kernel and we touch everything for the first time; and the
+  // tick in which a namespace is made has to be known.
+  if (orders.side.director == "ipvs") LVSPEC_TRY(Wire::build_world(director.place));
   std::vector<Record> records;
   for (std::size_t i = 0; i < programs.size(); ++i) {
     std::unique_ptr<Pace> pace;
