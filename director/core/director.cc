@@ -98,6 +98,12 @@ std::size_t Director::State::advance(DirectorTime now, Reading reading) {
                  static_cast<long long>(now.time_since_epoch().count()));
     std::abort();
   }
+  // A kernel's estimation timer begins with its namespace; ours, to be late like it, with the first moment after
+  // zero.
+  if (!wheel.is_exact() && time == DirectorTime{} && now > time) {
+    const DirectorTime first = wheel.fires(now, EstimationTimer::kPeriod);
+    estimation.begin(first, wheel.fires(first, EstimationTimer::kPeriod) - first);
+  }
   const DirectorTime before = std::exchange(time, now);
   estimation.advance(now, sysctls.run_estimation != 0);
   if (fault(Fault::kExpireOnlyOnRead) && reading == Reading::kNo) return 0;
@@ -134,7 +140,10 @@ void Director::State::sweep() {
 Director::Director(std::size_t entries, std::uint64_t seed) : state_(std::make_unique<State>(entries, seed)) {}
 Director::~Director() = default;
 
-void Director::set_timer_wheel(int hz) { state_->connections.set_timer_wheel(TimerWheel(hz)); }
+void Director::set_timer_wheel(int hz) {
+  state_->wheel = TimerWheel(hz);
+  state_->connections.set_timer_wheel(state_->wheel);
+}
 
 Verdict Director::handle(DirectorTime now, const Packet& packet) { return state_->handle(now, packet); }
 Verdict Director::handle_reply(DirectorTime now, const Packet& packet) { return state_->handle_reply(now, packet); }

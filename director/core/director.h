@@ -157,7 +157,8 @@ class Director {
   Director(const Director&) = delete;
   Director& operator=(const Director&) = delete;
 
-  /// Before the first packet: timers are late as those of a Linux kernel with this HZ (timer_wheel.h); 0: exact.
+  /// Before the first packet: timers are late as those of a Linux kernel with this HZ (timer_wheel.h); 0: exact. The
+  /// first time after 0 that it is told is then when the director came into being, as its statistics see it.
   void set_timer_wheel(int hz);
 
   /// A packet from the wire, marked by the classifier here. Source: core.c, ip_vs_in_hook().

@@ -13,7 +13,7 @@ namespace lvspec::director {
 
 struct Director::State {
   State(std::size_t entries, std::uint64_t seed)
-      : services({.sysctls = sysctls, .estimation = estimation, .now = time}, seed),
+      : services({.sysctls = sysctls, .estimation = estimation, .wheel = wheel, .now = time}, seed),
         connections(entries),
         defence(seed) {
     connections.on_extension = [this](ConnEntry& entry, DirectorTime fired_at) {
@@ -34,6 +34,7 @@ struct Director::State {
   Verdict handle_reply(DirectorTime now, const Packet& packet);
 
   Sysctls sysctls;
+  TimerWheel wheel;
   EstimationTimer estimation;
   DirectorTime time{};
   ServiceTable services;

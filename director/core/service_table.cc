@@ -247,7 +247,7 @@ void ServiceTable::trash(RealServer& server) {
   server.available = false;
   server.listed_in = nullptr;
   server.idle_since.reset();
-  if (trashed_++ == 0) next_trash_check_ = context_.now + kTrashPeriod / 2;
+  if (trashed_++ == 0) next_trash_check_ = context_.wheel.fires(context_.now, kTrashPeriod / 2);
 }
 
 RealServer& ServiceTable::stand_in(Family family, const Address& address, ForwardMethod method) {
@@ -275,7 +275,7 @@ void ServiceTable::check_trash() {
     server->idle_since = now;
     return false;
   });
-  next_trash_check_ = trashed_ == 0 ? DirectorTime::max() : now + kTrashPeriod / 2;
+  next_trash_check_ = trashed_ == 0 ? DirectorTime::max() : context_.wheel.fires(now, kTrashPeriod / 2);
 }
 
 void ServiceTable::settle_statistics() {

@@ -9,6 +9,7 @@
 
 #include "director/core/director.h"
 #include "director/core/service.h"
+#include "director/core/timer_wheel.h"
 
 namespace lvspec::director {
 
@@ -20,6 +21,7 @@ class ServiceTable {
   struct Context {
     const Sysctls& sysctls;
     const EstimationTimer& estimation;
+    const TimerWheel& wheel;
     const DirectorTime& now;
   };
   /// @param context  outlives the table.

@@ -25,11 +25,16 @@ struct Rates {
 /// nobody uses. Source: Linux net/netfilter/ipvs/ip_vs_est.c, estimation_timer().
 class EstimationTimer {
  public:
+  /// Other rounds than at 2 s, 4 s and so on.
+  void begin(DirectorTime first, Duration period) {
+    next_ = first;
+    period_ = period;
+  }
   /// @param running  `run_estimation` during the time since the last call: if not, no round is made (CTL).
   void advance(DirectorTime now, bool running) {
     if (now < next_) return;
-    const std::int64_t rounds = (now - next_) / kPeriod + 1;
-    next_ += rounds * kPeriod;
+    const std::int64_t rounds = (now - next_) / period_ + 1;
+    next_ += rounds * period_;
     if (running) rounds_ += static_cast<std::uint64_t>(rounds);
   }
   std::uint64_t rounds() const { return rounds_; }
@@ -38,6 +43,7 @@ class EstimationTimer {
 
  private:
   DirectorTime next_{kPeriod};
+  Duration period_ = kPeriod;
   std::uint64_t rounds_ = 0;
 };
 

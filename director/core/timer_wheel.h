@@ -24,11 +24,7 @@ class TimerWheel {
   /// @param arming   rises with every arming; its lower 26 bits count with a wheel
   table::Due arm(DirectorTime now, Duration timeout, const table::Due& before, std::uint32_t arming) const {
     if (is_exact()) return {(now + timeout).time_since_epoch().count(), arming};
-    const std::int64_t delta = timeout.count() / tick_;
-    const std::int64_t expires = now.time_since_epoch().count() / tick_ + delta;
-    int level = 0;
-    while (level < kLevels - 1 && delta >= kBeyondLevel << (3 * level)) ++level;
-    const std::int64_t fires = ((expires >> (3 * level)) + 1) << (3 * level);
+    const auto [level, expires, fires] = slot(now, timeout);
     // A slot is a list with insertion at its head, so of one slot who came last goes first; but who is armed again
     // and meets the slot that it is in keeps its place.
     std::uint32_t place = ~arming & kPlaces;
@@ -36,6 +32,11 @@ class TimerWheel {
       place = place_of(before);
     return {fires * tick_ + ((kLevels - 1 - level) << kHighBits) + (place >> kLowBits),
             (place & ((1U << kLowBits) - 1)) << kLateBits | static_cast<std::uint32_t>(fires - expires - 1)};
+  }
+
+  /// When a timer of no entry fires that is armed at `now`.
+  DirectorTime fires(DirectorTime now, Duration timeout) const {
+    return is_exact() ? now + timeout : DirectorTime(Duration(slot(now, timeout).fires * tick_));
   }
 
   /// When the timer has run out.
@@ -60,6 +61,18 @@ class TimerWheel {
   static constexpr std::int64_t kBeyondLevel = 63;  // of 64 slots the last is left for rounding up
   static constexpr int kHighBits = 15, kLowBits = 11, kLateBits = 21;
   static constexpr std::uint32_t kPlaces = (1U << (kHighBits + kLowBits)) - 1;
+
+  struct Slot {
+    int level;
+    std::int64_t expires, fires;  // ticks
+  };
+  Slot slot(DirectorTime now, Duration timeout) const {
+    const std::int64_t delta = timeout.count() / tick_;
+    const std::int64_t expires = now.time_since_epoch().count() / tick_ + delta;
+    int level = 0;
+    while (level < kLevels - 1 && delta >= kBeyondLevel << (3 * level)) ++level;
+    return {level, expires, ((expires >> (3 * level)) + 1) << (3 * level)};
+  }
 
   int level_of(const table::Due& due) const {
     return kLevels - 1 - static_cast<int>(due.deadline % tick_ >> kHighBits);

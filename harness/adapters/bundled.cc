@@ -85,6 +85,7 @@ ServerState hear(const protocol::ServerRow& row) {
   state.inactive = row.inactive;
   state.persistent = row.persistent;
   state.connections = row.stats.connections;
+  state.traffic = {row.stats.in_packets, row.stats.out_packets, row.stats.in_bytes, row.stats.out_bytes};
   return state;
 }
 
@@ -102,6 +103,7 @@ ServiceState hear(const protocol::ServiceRow& row) {
   state.service.pe = row.settings.engine;
   state.service.sched_flags = scheduler_flag_names(row.settings.flags, row.settings.scheduler);
   state.connections = row.stats.connections;
+  state.traffic = {row.stats.in_packets, row.stats.out_packets, row.stats.in_bytes, row.stats.out_bytes};
   for (const protocol::ServerRow& server : row.servers) {
     state.servers.push_back(hear(server));
     state.service.servers.push_back(state.servers.back().server);

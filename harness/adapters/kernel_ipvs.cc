@@ -69,6 +69,10 @@ Result<FileDescriptor> make_fence_socket() {
   return socket;
 }
 
+Traffic traffic_of(const IpvsStats& stats) {
+  return {stats.in_packets, stats.out_packets, stats.in_bytes, stats.out_bytes};
+}
+
 Entry entry_of(const ProcEntry& shown, int hz) {
   Entry entry;
   entry.protocol = shown.protocol;
@@ -164,10 +168,11 @@ Result<Tables> KernelIpvs::tables() {
     ServiceState state;
     state.service = said.service;
     state.connections = said.stats.connections;
+    state.traffic = traffic_of(said.stats);
     LVSPEC_ASSIGN(const std::vector<IpvsServer> servers, ipvs_.servers(said.service.id));
     for (const IpvsServer& server : servers) {
-      state.servers.push_back(
-          {server.server, server.active, server.inactive, server.persistent, server.stats.connections});
+      state.servers.push_back({server.server, server.active, server.inactive, server.persistent,
+                               server.stats.connections, traffic_of(server.stats)});
       state.service.servers.push_back(server.server);
     }
     tables.services.push_back(std::move(state));

@@ -27,17 +27,24 @@ struct Entry {
   std::string origin = "LOCAL";           ///< or "SYNC": learned from a sync master (SYN-09)
 };
 
+/// What has passed, as `--stats` shows it: a snapshot (CON-76).
+struct Traffic {
+  std::uint64_t in_packets = 0, out_packets = 0, in_bytes = 0, out_bytes = 0;
+};
+
 /// One real server of one service, with its counters (CON-70).
 struct ServerState {
   RealServer server;
   std::uint32_t active = 0, inactive = 0, persistent = 0;
   std::uint64_t connections = 0;  ///< "Conns" of --stats
+  Traffic traffic{};
 };
 
 struct ServiceState {
   VirtualService service;  ///< read back as the director has it; servers in the order of the director's own list
   std::vector<ServerState> servers;
   std::uint64_t connections = 0;
+  Traffic traffic{};
 };
 
 struct Tables {

@@ -73,9 +73,8 @@ class Pair {
   }
   const Side& leader() const { return swapped_ ? second_ : first_; }
   const Side& follower() const { return swapped_ ? first_ : second_; }
-  std::optional<Difference> compare(const Program& program, const Record& lead, const Record& follow) const {
-    return swapped_ ? first_difference(program, follow, lead, statistics_)
-                    : first_difference(program, lead, follow, statistics_);
+  std::optional<Difference> compare(const Record& lead, const Record& follow) const {
+    return swapped_ ? first_difference(follow, lead, statistics_) : first_difference(lead, follow, statistics_);
   }
   /// The first difference of each program.
   Result<std::vector<std::optional<Difference>>> differences(const std::vector<Program>& programs,
@@ -83,7 +82,7 @@ class Pair {
     LVSPEC_ASSIGN(const std::vector<Record> lead, play_on(leader(), programs, nullptr, stage));
     LVSPEC_ASSIGN(const std::vector<Record> follow, play_on(follower(), programs, &lead, stage));
     std::vector<std::optional<Difference>> found;
-    for (std::size_t i = 0; i < programs.size(); ++i) found.push_back(compare(programs[i], lead[i], follow[i]));
+    for (std::size_t i = 0; i < programs.size(); ++i) found.push_back(compare(lead[i], follow[i]));
     return found;
   }
 
@@ -149,7 +148,7 @@ class Fuzzer {
         if (!led[j].steps.empty())
           tally_.virtual_s +=
               static_cast<double>(led[j].steps.back().looked_at - led[j].steps.front().acted_at) / kHz;
-        const auto difference = pair_.compare(batches[i][j], led[j], followed[j]);
+        const auto difference = pair_.compare(led[j], followed[j]);
         if (!difference) continue;
         ++tally_.differences;
         LVSPEC_TRY(tell(batches[i][j], *difference, shrinking));
@@ -189,6 +188,8 @@ class Fuzzer {
     std::optional<Difference> difference = first;
     bool stable = true;
     if (!options_.no_shrink) {
+      fmt::print("\n{}shrinking it ...\n", text_of(first, program, label(options_.first), label(options_.second)));
+      std::fflush(stdout);
       const auto same = [&](const std::optional<Difference>& found) { return found && found->kind == first.kind; };
       const Oracle oracle = [&](const std::vector<Program>& programs) -> Result<std::vector<bool>> {
         LVSPEC_ASSIGN(const auto found, pair_.differences(programs, stage));

@@ -11,9 +11,6 @@
 namespace lvspec::fuzz {
 namespace {
 
-/// 2 s and the granule of a timer of 2 s, twice: at HZ=100 the snapshot is that old at most.
-constexpr std::int64_t kSnapshotTicks = 216;
-
 /// Lines of `ours` that `theirs` has not, each as often as it is there more often.
 std::vector<std::string> only_in(std::vector<std::string> ours, std::vector<std::string> theirs) {
   std::sort(ours.begin(), ours.end());
@@ -47,14 +44,7 @@ std::string_view name_of(Difference::Kind kind) {
   return kNames.at(static_cast<std::size_t>(kind));
 }
 
-bool counts_are_settled(const Program& program, const Record& record, std::size_t step) {
-  for (std::size_t i = step + 1; i-- > 0;)
-    if (is_action(program.steps[i])) return record.steps[step].looked_at - record.steps[i].acted_at >= kSnapshotTicks;
-  return true;
-}
-
-std::optional<Difference> first_difference(const Program& program, const Record& first, const Record& second,
-                                           Statistics statistics) {
+std::optional<Difference> first_difference(const Record& first, const Record& second, Statistics statistics) {
   using Kind = Difference::Kind;
   const std::size_t steps = std::min(first.steps.size(), second.steps.size());
   for (std::size_t i = 0; i < steps; ++i) {
@@ -63,7 +53,7 @@ std::optional<Difference> first_difference(const Program& program, const Record&
     if (a.outcome != b.outcome) return difference(Kind::kOutcome, i, a.outcome, b.outcome);
     if (a.services != b.services) return difference(Kind::kServices, i, a.services, b.services);
     if (a.entries != b.entries) return difference(Kind::kEntries, i, a.entries, b.entries);
-    if (statistics == Statistics::kCompared && a.counts != b.counts && counts_are_settled(program, first, i))
+    if (statistics == Statistics::kCompared && a.counts != b.counts)
       return difference(Kind::kCounts, i, a.counts, b.counts);
   }
   return std::nullopt;

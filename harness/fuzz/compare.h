@@ -18,8 +18,7 @@ struct Latitude {
 inline constexpr Latitude kLatitudes[] = {
     {"CON-04", "the order of entries", "by a hash with a seed that is random for each load of the module"},
     {"NLK-05", "the order of services", "by hash; ipvsadm sorts them"},
-    {"CON-76", "statistics within 2.16 s of an action",
-     "a snapshot of every 2 s, whose timer began when the namespace was made"},
+    {"FWD-04", "the source port of GUE", "a hash with a seed that is random for each boot"},
 };
 
 /// Where two directors part.
@@ -36,11 +35,8 @@ enum class Statistics { kCompared, kLeftOut };
 
 /// @return the first difference of two records of one program, as far as both have come; nothing of a step that is
 ///         blurred in either.
-std::optional<Difference> first_difference(const Program& program, const Record& first, const Record& second,
+std::optional<Difference> first_difference(const Record& first, const Record& second,
                                            Statistics statistics = Statistics::kCompared);
-
-/// Whether what the 2 s snapshot shows at this step is all that has happened (CON-76).
-bool counts_are_settled(const Program& program, const Record& record, std::size_t step);
 
 /// The difference for people: the step and both answers, by the directors' names.
 std::string text_of(const Difference& difference, const Program& program, const std::string& first_name,

@@ -226,13 +226,27 @@ class Generator {
     if (random_.percent(40))
       server->lower = static_cast<std::uint32_t>(random_.between(1, static_cast<int>(server->upper)));
   }
+  void choose_method(RealServer* server) {
+    server->method = random_.of(alphabet_.methods);
+    server->tunnel = {};
+    if (server->method != ForwardMethod::kTunnel) return;
+    server->tunnel.type = random_.of(alphabet_.tunnels);
+    if (server->tunnel.type == TunnelType::kGue) server->tunnel.port = 6080;
+    if (server->tunnel.type != TunnelType::kIpip && random_.percent(30))
+      server->tunnel.checksum = TunnelChecksum::kFull;
+  }
   void weigh(RealServer* server) { server->weight = random_.of<int>({0, 1, 1, 1, 1, 2, 3, 4, 10}); }
 
   void add_server_to(const ServiceId& id) {
     RealServer server;
     server.address = Wire::rip(random_.between(1, Wire::kServers), id.family);
+    // A server on the director itself: nobody listens there, and its stack's RST is a reply that passes the director.
+    if (alphabet_.local_servers && random_.percent(6))
+      server.address = IpAddress::of(id.family == AF_INET6 ? "2001:db8:113::1" : "203.0.113.1");
+    choose_method(&server);
     // ipvsadm forces the port of direct routing (DST-10), except under a mark.
     server.port = !id.is_mark() ? id.port : random_.percent(30) ? 80 : 0;
+    if (server.method == ForwardMethod::kMasquerade && random_.percent(40)) server.port = 8080;
     weigh(&server);
     thresholds(&server);
     add(Command(AddServer{id, server}));
@@ -246,6 +260,13 @@ class Generator {
     if (service == nullptr) return add_server();
     RealServer server = random_.of(service->servers);
     weigh(&server);
+    if (random_.percent(20)) {
+      RealServer other = server;
+      choose_method(&other);
+      // DST-10: only NAT may have another port than the service.
+      if (other.method == ForwardMethod::kMasquerade || service->id.is_mark() || server.port == service->id.port)
+        server = other;
+    }
     server.upper = server.lower = 0;
     thresholds(&server);
     add(Command(EditServer{service->id, server}));
@@ -306,7 +327,10 @@ class Generator {
 }  // namespace
 
 Alphabet whole_alphabet() {
-  return {.schedulers = {"rr", "wrr", "lc", "wlc"},
+  return {.schedulers = {"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh", "lblc", "lblcr"},
+          .methods = {ForwardMethod::kDirectRoute, ForwardMethod::kDirectRoute, ForwardMethod::kMasquerade,
+                      ForwardMethod::kTunnel},
+          .tunnels = {TunnelType::kIpip, TunnelType::kGue, TunnelType::kGre},
           .sysctls = {{"conn_reuse_mode", {0, 1, 2, 3}},
                       {"expire_nodest_conn", {0, 1, 1}},
                       {"expire_quiescent_template", {0, 1, 1}},

@@ -10,6 +10,9 @@ namespace lvspec::fuzz {
 /// What programs are made of, as far as it is not always the same.
 struct Alphabet {
   std::vector<std::string> schedulers;
+  std::vector<ForwardMethod> methods;
+  std::vector<TunnelType> tunnels;  ///< for kTunnel
+  bool local_servers = true;
   /// Names, and the values that they may get.
   std::vector<std::pair<std::string, std::vector<int>>> sysctls;
 };

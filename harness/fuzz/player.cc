@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <ctime>
-#include <fstream>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -19,56 +21,70 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-nanoseconds coarse_now() {
+nanoseconds monotonic_now() {
   timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  clock_gettime(CLOCK_MONOTONIC, &now);
   return seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
 }
 
+/// The number behind `label` in a text.
+Result<std::int64_t> number_behind(const std::string& text, const std::string& label) {
+  const auto at = text.find(label);
+  const auto digit = at == std::string::npos ? at : text.find_first_of("0123456789", at + label.size());
+  if (digit == std::string::npos) return Error{fmt::format("/proc/timer_list does not tell {}:\n{}", label, text)};
+  return std::strtoll(text.c_str() + digit, nullptr, 10);
+}
+
+/// Acts and looks in the middle of ticks, where neither work that takes its time nor an interrupt that comes late can
+/// put it into another one.
 class KernelPace : public Pace {
  public:
   KernelPace() : tick_(tick_of(kernel_hz())) {}
 
-  Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t, std::uint32_t pause) override {
-    if (offset_ == 0) LVSPEC_TRY(find_offset(director));
-    if (pause != 0) LVSPEC_TRY(director.advance(seconds(pause)));
-    LVSPEC_TRY(next_tick(director));
-    return now();
+  Result<std::int64_t> before_birth() override {
+    LVSPEC_TRY(find_ticks());
+    return middle_of(now() + 1);
+  }
+  Status after_birth(DirectorUnderTest&) override { return {}; }
+  Result<std::int64_t> before_acting(DirectorUnderTest&, std::size_t, std::uint32_t pause) override {
+    return middle_of(now() + 1 + seconds(pause) / tick_);
   }
   /// What a deletion leaves to a work queue "in a tick" is done in the next but one (VAL-21), and then the worker has
   /// to run.
-  Result<std::int64_t> before_looking(DirectorUnderTest& director, std::size_t) override {
-    LVSPEC_TRY(director.advance(2 * tick_));
-    LVSPEC_TRY(next_tick(director));
-    return now();
-  }
-  std::int64_t now() const override { return coarse_now() / tick_ + offset_; }
+  Result<std::int64_t> before_looking(DirectorUnderTest&, std::size_t) override { return middle_of(now() + 3); }
+  std::int64_t now() const override { return (monotonic_now() - boundary_) / tick_ + first_jiffy_; }
 
  private:
-  /// Until the kernel has counted a tick: its coarse clock moves then, and only then.
-  Status next_tick(DirectorUnderTest& director) {
-    const nanoseconds before = coarse_now();
-    do LVSPEC_TRY(director.advance(tick_));
-    while (coarse_now() == before);
-    return {};
+  Result<std::int64_t> middle_of(std::int64_t jiffy) {
+    const nanoseconds at = boundary_ + (jiffy - first_jiffy_) * tick_ + tick_ / 2;
+    const timespec until{.tv_sec = at / seconds(1), .tv_nsec = (at % seconds(1)).count()};
+    int error = 0;
+    while ((error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr)) == EINTR) {
+    }
+    if (error != 0) return system_error("clock_nanosleep(CLOCK_MONOTONIC)", error);
+    return jiffy;
   }
-  /// What jiffies were when the coarse clock was zero. Source: Linux kernel/time/timer_list.c.
-  Status find_offset(DirectorUnderTest& director) {
+  /// When ticks begin, and what jiffies then were. Source: Linux kernel/time/timer_list.c, print_cpu();
+  /// tick-sched.c, tick_do_update_jiffies64().
+  Status find_ticks() {
+    LVSPEC_ASSIGN(std::string text, read_proc_file("/proc/timer_list"));
+    LVSPEC_ASSIGN(const std::int64_t last_tick, number_behind(text, ".last_tick"));
+    boundary_ = nanoseconds(last_tick);
     for (int attempt = 0; attempt < 10; ++attempt) {
-      LVSPEC_TRY(next_tick(director));
-      const nanoseconds before = coarse_now();
-      LVSPEC_ASSIGN(const std::string text, read_proc_file("/proc/timer_list"));
-      if (coarse_now() != before) continue;
-      const auto at = text.find("\njiffies: ");
-      if (at == std::string::npos) return Error{"/proc/timer_list does not tell jiffies"};
-      offset_ = std::strtoll(text.c_str() + at + 10, nullptr, 10) - before / tick_;
+      LVSPEC_TRY(middle_of((monotonic_now() - boundary_) / tick_ + 1));
+      const std::int64_t before = now();
+      LVSPEC_ASSIGN(text, read_proc_file("/proc/timer_list"));
+      if (now() != before) continue;
+      LVSPEC_ASSIGN(const std::int64_t jiffies, number_behind(text, "\njiffies"));
+      first_jiffy_ = jiffies - before;
       return {};
     }
     return Error{"a tick passes whenever /proc/timer_list is read"};
   }
 
   nanoseconds tick_;
-  std::int64_t offset_ = 0;
+  nanoseconds boundary_{0};       // a moment at which a tick began
+  std::int64_t first_jiffy_ = 0;  // what jiffies were then
 };
 
 /// A director that is told the time.
@@ -91,21 +107,37 @@ class ToldPace : public Pace {
 
 class FollowingPace : public ToldPace {
  public:
-  FollowingPace(Record leader, int hz) : ToldPace(hz), leader_(std::move(leader)) {}
+  FollowingPace(Record leader, int hz) : ToldPace(hz), leader_(std::move(leader)) {
+    // A kernel's ticks do not begin at zero. Whole granules of the outermost level of its timer wheel change nothing
+    // for timers, and a director that counts from zero has less to catch up with.
+    constexpr std::int64_t kOutermostGranule = std::int64_t{1} << 21;
+    base_ = leader_.born_at / kOutermostGranule * kOutermostGranule;
+  }
+  Result<std::int64_t> before_birth() override { return leader_.born_at - base_; }
+  Status after_birth(DirectorUnderTest& director) override {
+    LVSPEC_TRY(move_to(director, leader_.born_at - base_));
+    return {};
+  }
   Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t i, std::uint32_t) override {
-    return move_to(director, leader_.steps.at(i).acted_at);
+    return move_to(director, leader_.steps.at(i).acted_at - base_);
   }
   Result<std::int64_t> before_looking(DirectorUnderTest& director, std::size_t i) override {
-    return move_to(director, leader_.steps.at(i).looked_at);
+    return move_to(director, leader_.steps.at(i).looked_at - base_);
   }
 
  private:
   Record leader_;
+  std::int64_t base_ = 0;
 };
 
 class SteadyPace : public ToldPace {
  public:
   explicit SteadyPace(int hz) : ToldPace(hz) {}
+  Result<std::int64_t> before_birth() override { return 1; }
+  Status after_birth(DirectorUnderTest& director) override {
+    LVSPEC_TRY(move_to(director, 1));
+    return {};
+  }
   Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t, std::uint32_t pause) override {
     return move_to(director, now() + 1 + seconds(pause) / tick_);
   }
@@ -114,14 +146,43 @@ class SteadyPace : public ToldPace {
   }
 };
 
-/// A refusal in the words that all directors share (ADM-50..58).
+/// A refusal in the words that all directors share (ADM-50..58). Of a missing service ipvsadm says one thing or the
+/// other, by the command.
 std::string refusal(const Error& error) {
+  if (error.message.find("Service not defined") != std::string::npos) return "refused: No such service";
   for (const char* words :
        {"Service already exists", "No such service", "Destination already exists", "No such destination",
         "Scheduler or persistence engine not found", "Numerical result out of range", "Invalid operation"})
     if (error.message.find(words) != std::string::npos) return fmt::format("refused: {}", words);
   return (error.kind == ErrorKind::kUnsupported ? "unsupported: " : "refused: ") + error.message;
 }
+
+std::uint8_t flags_of(std::string_view letters) {
+  std::uint8_t flags = 0;
+  for (const char letter : letters)
+    flags |= letter == 'S'   ? tcp_flags::kSyn
+             : letter == 'F' ? tcp_flags::kFin
+             : letter == 'R' ? tcp_flags::kRst
+             : letter == 'P' ? tcp_flags::kPsh
+                             : tcp_flags::kAck;
+  return flags;
+}
+
+std::string payload_of(std::uint8_t flags) { return (flags & tcp_flags::kPsh) != 0 ? "WHO\n" : ""; }
+
+/// What client and server send after the SYN has arrived: three letters a move, who and the flags. In the order of
+/// enum Shape.
+constexpr std::array<const char*, kShapes> kMoves = {
+    "",                             // a SYN alone
+    "sSAcA ",                       // stays open
+    "sSAcA cFAsFAcA ",              // nothing said
+    "sSAcA cPAsPAcFAsFAcA ",        // the client closes first
+    "sSAcA cPAsFAcA cFAsA ",        // the server closes first
+    "sSAcA cPAcFAsA sPAcA sFAcA ",  // the client's half is closed while the server goes on
+    "sSAcA cPAcR ",                 // reset
+};
+
+constexpr int kBirths = 5;
 
 /// Carries out the steps of one program.
 class Player {
@@ -138,42 +199,38 @@ class Player {
   Status operator()(const Pause&) { return {}; }
 
   Status operator()(const Connect& c) {
-    using namespace tcp_flags;
-    constexpr std::uint8_t kPush = kPsh | kAck, kEnd = kFin | kAck;
-    LVSPEC_TRY(wire_.send_tcp(c.client, c.target, kSyn, 0));
-    LVSPEC_TRY(see());
-    if (outcome_.empty() || !outcome_.front().starts_with("real") || c.shape == Shape::kSyn) return {};
-    static const std::array<std::vector<std::uint8_t>, kShapes> kRest = {{
-        {},                               // SYN
-        {kAck},                           // stays open
-        {kAck, kEnd, kAck},               // nothing said
-        {kAck, kPush, kEnd, kAck},        // client first
-        {kAck, kPush, kAck, kEnd},        // server first: its FIN is acknowledged, then answered
-        {kAck, kPush, kEnd, kAck, kAck},  // half close
-        {kAck, kPush, kRst},              // reset
-    }};
-    std::uint32_t seq = 1;
-    for (const std::uint8_t flags : kRest.at(static_cast<std::size_t>(c.shape))) {
-      const std::string payload = (flags & kPsh) != 0 ? "WHO\n" : "";
-      LVSPEC_TRY(wire_.send_tcp(c.client, c.target, flags, seq, payload));
-      seq += static_cast<std::uint32_t>(payload.size()) + ((flags & kFin) != 0 ? 1 : 0);
+    LVSPEC_TRY(wire_.send_tcp(c.client, c.target, tcp_flags::kSyn, 0));
+    LVSPEC_ASSIGN(const std::optional<Wire::Sight> arrived, see());
+    if (!arrived || c.shape == Shape::kSyn) return {};
+    for (const char* move = kMoves.at(static_cast<std::size_t>(c.shape)); *move != 0; move += 3) {
+      const std::uint8_t flags = flags_of(std::string(move + 1, move[2] == ' ' ? 1 : 2));
+      if (move[0] == 'c') LVSPEC_TRY(wire_.send_tcp(c.client, c.target, flags, 1, payload_of(flags)));
+      if (move[0] == 's') LVSPEC_TRY(reply(*arrived, c.target, flags));
+      // Both directions pass the director, so the order of what comes out is that of what went in only move by move.
+      if (passes_director(*arrived, c.target)) {
+        LVSPEC_ASSIGN(const auto ignored, see());
+      }
     }
-    return see();
+    LVSPEC_ASSIGN(const auto ignored, see());
+    return {};
   }
   Status operator()(const Segment& s) {
-    std::uint8_t flags = 0;
-    for (const char letter : s.flags)
-      flags |= letter == 'S'   ? tcp_flags::kSyn
-               : letter == 'F' ? tcp_flags::kFin
-               : letter == 'R' ? tcp_flags::kRst
-               : letter == 'P' ? tcp_flags::kPsh
-                               : tcp_flags::kAck;
-    LVSPEC_TRY(wire_.send_tcp(s.client, s.target, flags, 100, (flags & tcp_flags::kPsh) != 0 ? "WHO\n" : ""));
-    return see();
+    const std::uint8_t flags = flags_of(s.flags);
+    LVSPEC_TRY(wire_.send_tcp(s.client, s.target, flags, 100, payload_of(flags)));
+    LVSPEC_ASSIGN(const std::optional<Wire::Sight> arrived, see());
+    if (!arrived || (flags & tcp_flags::kRst) != 0) return {};
+    const bool syn = (flags & tcp_flags::kSyn) != 0, fin = (flags & tcp_flags::kFin) != 0;
+    LVSPEC_TRY(reply(*arrived, s.target, flags_of(syn ? "SA" : fin ? "FA" : "A")));
+    LVSPEC_ASSIGN(const auto ignored, see());
+    return {};
   }
   Status operator()(const Datagram& d) {
     LVSPEC_TRY(wire_.send_udp(d.client, d.target, "WHO\n"));
-    return see();
+    LVSPEC_ASSIGN(const std::optional<Wire::Sight> arrived, see());
+    if (!arrived || !passes_director(*arrived, d.target)) return {};
+    LVSPEC_TRY(wire_.reply_udp(arrived->server, arrived->target, arrived->source, "real\n"));
+    LVSPEC_ASSIGN(const auto ignored, see());
+    return {};
   }
 
   std::vector<std::string> take_outcome() { return std::exchange(outcome_, {}); }
@@ -194,10 +251,23 @@ class Player {
     outcome_.push_back(refusal(status.error()));
     return {};
   }
-  Status see() {
-    LVSPEC_ASSIGN(const std::vector<std::string> seen, wire_.settle(director_));
-    outcome_.insert(outcome_.end(), seen.begin(), seen.end());
-    return {};
+  /// @return what a real server got first, if one got something.
+  Result<std::optional<Wire::Sight>> see() {
+    LVSPEC_ASSIGN(const std::vector<Wire::Sight> seen, wire_.settle(director_));
+    std::optional<Wire::Sight> arrived;
+    for (const Wire::Sight& sight : seen) {
+      outcome_.push_back(sight.text);
+      if (sight.server != 0 && !arrived) arrived = sight;
+    }
+    return arrived;
+  }
+  /// Behind NAT a real server's answer goes back through the director; otherwise the director never sees it.
+  static bool passes_director(const Wire::Sight& arrived, const Endpoint& target) {
+    return arrived.target.port != 0 && arrived.target.address != target.address;
+  }
+  Status reply(const Wire::Sight& arrived, const Endpoint& target, std::uint8_t flags) {
+    if (!passes_director(arrived, target)) return {};
+    return wire_.reply_tcp(arrived.server, arrived.target, arrived.source, flags, 1);
   }
 
   DirectorUnderTest& director_;
@@ -206,6 +276,14 @@ class Player {
 };
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+/// What --stats shows of a service or a server.
+template <typename State>
+std::string counts_of(const State& state) {
+  const Traffic& traffic = state.traffic;
+  return fmt::format(" conns {} in {}/{} out {}/{}", state.connections, traffic.in_packets, traffic.in_bytes,
+                     traffic.out_packets, traffic.out_bytes);
+}
 
 void write_down(const Tables& tables, StepRecord* record) {
   std::vector<const ServiceState*> services;
@@ -216,12 +294,11 @@ void write_down(const Tables& tables, StepRecord* record) {
   for (const ServiceState* service : services) {
     const std::string title = service->service.title();
     record->services.push_back(title);
-    record->counts.push_back(fmt::format("{} conns {}", service->service.id.str(), service->connections));
+    record->counts.push_back(service->service.id.str() + counts_of(*service));
     for (const ServerState& server : service->servers) {
       record->services.push_back(fmt::format("  {} active {} inactive {} persistent {}", server.server.str(),
                                              server.active, server.inactive, server.persistent));
-      record->counts.push_back(fmt::format("{} {} conns {}", service->service.id.str(),
-                                           server.server.endpoint().str(), server.connections));
+      record->counts.push_back(service->service.id.str() + " " + server.server.endpoint().str() + counts_of(server));
     }
   }
   for (const Entry& entry : tables.entries)
@@ -241,17 +318,28 @@ std::unique_ptr<Pace> pace_of(Record leader, int hz) {
 std::unique_ptr<Pace> steady_pace(int hz) { return std::make_unique<SteadyPace>(hz); }
 
 Result<Record> play(const Program& program, const DirectorFactory& factory, Pace& pace) {
-  LVSPEC_ASSIGN(World world, Wire::build_world(factory.place));
+  Record record;
+  std::optional<World> built;
+  // A kernel's namespace must have come into being in the tick that we say.
+  for (int attempt = 0; attempt < kBirths && (!built || pace.now() > record.born_at); ++attempt) {
+    LVSPEC_ASSIGN(record.born_at, pace.before_birth());
+    LVSPEC_ASSIGN(built, Wire::build_world(factory.place));
+  }
+  World& world = *built;
   LVSPEC_ASSIGN(Wire wire, Wire::open(world));
   const Topology& topology = world.topology();
   DirectorSite site;
   site.netns = &world.director().netns;
-  if (factory.place == DirectorPlace::kInline) site.stack_interface = world.stack_port().name;
+  if (factory.place == DirectorPlace::kInline) {
+    site.stack_interface = world.stack_port().name;
+    site.stack_netns = &world.director_stack();
+  }
   site.addresses = {topology.director(AF_INET), topology.director(AF_INET6)};
   site.addresses.insert(site.addresses.end(), topology.vips.begin(), topology.vips.end());
   LVSPEC_ASSIGN(const std::unique_ptr<DirectorUnderTest> director, factory.start(site));
 
-  Record record;
+  LVSPEC_TRY(pace.after_birth(*director));
+
   Player player(*director, wire);
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const Step& step = program.steps[i];

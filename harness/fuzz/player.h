@@ -13,6 +13,10 @@ namespace lvspec::fuzz {
 class Pace {
  public:
   virtual ~Pace() = default;
+  /// Before the director's namespace is made. @return the tick in which that is.
+  virtual Result<std::int64_t> before_birth() = 0;
+  /// The director is there.
+  virtual Status after_birth(DirectorUnderTest& director) = 0;
   /// Before step `i` is carried out, after `pause` seconds (0 for anything but a pause). @return the tick it is then.
   virtual Result<std::int64_t> before_acting(DirectorUnderTest& director, std::size_t i, std::uint32_t pause) = 0;
   /// Before the tables are read. @return the tick, as above.

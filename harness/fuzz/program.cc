@@ -24,6 +24,4 @@ Result<Shape> shape_named(const std::string& name) {
   return static_cast<Shape>(found - kNames.begin());
 }
 
-bool is_action(const Step& step) { return !std::holds_alternative<Pause>(step); }
-
 }  // namespace lvspec::fuzz

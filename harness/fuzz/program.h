@@ -81,7 +81,4 @@ const std::string& name_of(Shape shape);
 /// Error (usage): names the word and those that there are.
 Result<Shape> shape_named(const std::string& name);
 
-/// Whether packets are sent, or the configuration is changed: everything but a pause.
-bool is_action(const Step& step);
-
 }  // namespace lvspec::fuzz

@@ -37,8 +37,7 @@ std::string write_records(const std::vector<Record>& records) {
     }
   };
   for (const Record& record : records) {
-    text += kProgram;
-    text += '\n';
+    text += fmt::format("{}{}\n", kProgram, record.born_at);
     for (const StepRecord& step : record.steps) {
       text += fmt::format("{}{} {} {}\n", kStep, step.acted_at, step.looked_at, step.blurred ? 1 : 0);
       lines(kOutcome, step.outcome);
@@ -64,6 +63,8 @@ Result<std::vector<Record>> read_records(std::string_view text) {
     const bool in_step = in_program && !records.back().steps.empty();
     if (letter == kProgram) {
       records.emplace_back();
+      const auto [rest_of, error] = std::from_chars(rest.data(), rest.data() + rest.size(), records.back().born_at);
+      if (error != std::errc() || rest_of != rest.data() + rest.size()) return bad();
     } else if (letter == kStep && in_program) {
       records.back().steps.emplace_back();
       if (!read_times(rest, &records.back().steps.back())) return bad();

@@ -23,7 +23,8 @@ struct StepRecord {
 
 /// What one director did at each step of a program, as far as it came.
 struct Record {
-  std::vector<StepRecord> steps;
+  std::int64_t born_at = 0;  ///< the tick in which the director's namespace was made: its 2 s timer runs from there
+  std::vector<StepRecord> steps{};
   bool operator==(const Record&) const = default;
 };
 

@@ -14,23 +14,26 @@ using nlohmann::json;
 
 constexpr std::int64_t kLongestPause = 31 * 86400;
 
+/// In the order in which they are written.
+using ordered = nlohmann::ordered_json;
+
 struct Said {
-  json operator()(const Command& command) const { return {{"ipvsadm", ipvsadm_line(command)}}; }
-  json operator()(const SetSysctl& s) const { return {{"sysctl", s.name}, {"value", s.value}}; }
-  json operator()(const SetTimeouts& s) const { return {{"timeouts", {s.tcp, s.tcp_fin, s.udp}}}; }
-  json operator()(const SetMarks& s) const {
-    json lines = json::array();
+  ordered operator()(const Command& command) const { return {{"ipvsadm", ipvsadm_line(command)}}; }
+  ordered operator()(const SetSysctl& s) const { return {{"sysctl", s.name}, {"value", s.value}}; }
+  ordered operator()(const SetTimeouts& s) const { return {{"timeouts", {s.tcp, s.tcp_fin, s.udp}}}; }
+  ordered operator()(const SetMarks& s) const {
+    ordered lines = ordered::array();
     for (const MarkRule& rule : s.rules) lines.push_back(iptables_line(rule));
     return {{"marks", lines}};
   }
-  json operator()(const Connect& c) const {
+  ordered operator()(const Connect& c) const {
     return {{"connect", c.client.str()}, {"to", c.target.str()}, {"shape", name_of(c.shape)}};
   }
-  json operator()(const Segment& s) const {
+  ordered operator()(const Segment& s) const {
     return {{"segment", s.client.str()}, {"to", s.target.str()}, {"flags", s.flags}};
   }
-  json operator()(const Datagram& d) const { return {{"datagram", d.client.str()}, {"to", d.target.str()}}; }
-  json operator()(const Pause& p) const { return {{"pause", p.seconds}}; }
+  ordered operator()(const Datagram& d) const { return {{"datagram", d.client.str()}, {"to", d.target.str()}}; }
+  ordered operator()(const Pause& p) const { return {{"pause", p.seconds}}; }
 };
 
 /// The fields of one object, read by name; the first mistake is kept.
@@ -89,10 +92,10 @@ class Reader {
 
 }  // namespace
 
-json to_json(const Step& step) { return std::visit(Said{}, step); }
+ordered to_json(const Step& step) { return std::visit(Said{}, step); }
 
-json to_json(const Replay& replay) {
-  json steps = json::array();
+ordered to_json(const Replay& replay) {
+  ordered steps = ordered::array();
   for (const Step& step : replay.program.steps) steps.push_back(to_json(step));
   return {{"lvspec_replay", kReplayVersion},
           {"title", replay.title},

@@ -17,8 +17,8 @@ struct Replay {
 
 inline constexpr int kReplayVersion = 1;
 
-nlohmann::json to_json(const Step& step);
-nlohmann::json to_json(const Replay& replay);
+nlohmann::ordered_json to_json(const Step& step);
+nlohmann::ordered_json to_json(const Replay& replay);
 /// Errors (usage) name the place: "steps[3].ipvsadm: ...".
 Result<Step> step_of(const nlohmann::json& value);
 Result<Replay> replay_of(const nlohmann::json& value);

@@ -5,11 +5,23 @@
 namespace lvspec::fuzz {
 namespace {
 
-/// Without the steps [first, last).
-Program without(const Program& program, std::size_t first, std::size_t last) {
-  Program rest = program;
-  rest.steps.erase(rest.steps.begin() + static_cast<std::ptrdiff_t>(first),
-                   rest.steps.begin() + static_cast<std::ptrdiff_t>(last));
+/// Steps [first, last) of a program.
+struct Range {
+  std::size_t first, last;
+};
+
+/// Without these steps; the ranges ascend and do not touch each other's steps.
+Program without(const Program& program, const std::vector<Range>& ranges) {
+  Program rest{program.seed, {}};
+  std::size_t at = 0;
+  const auto keep_to = [&](std::size_t end) {
+    for (; at < end; ++at) rest.steps.push_back(program.steps[at]);
+  };
+  for (const Range& range : ranges) {
+    keep_to(range.first);
+    at = range.last;
+  }
+  keep_to(program.steps.size());
   return rest;
 }
 
@@ -28,31 +40,41 @@ class Shrinker {
   }
 
  private:
-  /// Takes the first candidate that still shows it. @return whether there was one.
-  Result<bool> take_one_of(const std::vector<Program>& candidates) {
-    if (candidates.empty() || patience_ <= 0) return false;
+  /// Which of these still show it; none, unasked, once patience is at its end.
+  Result<std::vector<std::size_t>> which_show_it(const std::vector<Program>& candidates) {
+    std::vector<std::size_t> found;
+    if (candidates.empty() || patience_ <= 0) return found;
     --patience_;
     LVSPEC_ASSIGN(const std::vector<bool> shows, oracle_(candidates));
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (!shows.at(i)) continue;
-      program_ = candidates[i];
-      return true;
-    }
-    return false;
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+      if (shows.at(i)) found.push_back(i);
+    return found;
   }
 
+  /// Halves, quarters and so on, down to single steps. What can be spared one by one can mostly be spared together.
   Result<bool> drop_steps() {
     bool progress = false;
-    std::size_t chunk = std::max<std::size_t>(program_.steps.size() / 2, 1);
-    for (;;) {
-      std::vector<Program> candidates;
+    for (std::size_t chunk = std::max<std::size_t>(program_.steps.size() / 2, 1);;) {
+      std::vector<Range> ranges;
       for (std::size_t at = 0; at < program_.steps.size(); at += chunk)
-        candidates.push_back(without(program_, at, std::min(at + chunk, program_.steps.size())));
-      LVSPEC_ASSIGN(const bool taken, take_one_of(candidates));
-      progress = progress || taken;
-      if (patience_ <= 0) return progress;
-      if (taken && program_.steps.size() >= chunk) continue;
-      if (chunk == 1) return progress;
+        ranges.push_back({at, std::min(at + chunk, program_.steps.size())});
+      std::vector<Program> candidates;
+      for (const Range& range : ranges) candidates.push_back(without(program_, {range}));
+      LVSPEC_ASSIGN(const std::vector<std::size_t> spared, which_show_it(candidates));
+      if (!spared.empty()) {
+        progress = true;
+        std::vector<Range> all;
+        for (const std::size_t i : spared) all.push_back(ranges[i]);
+        const auto half = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+        const std::vector<Program> together = {without(program_, all), without(program_, {all.begin(), half}),
+                                               without(program_, {half, all.end()})};
+        std::vector<std::size_t> also;
+        if (all.size() > 1) {
+          LVSPEC_ASSIGN(also, which_show_it(together));
+        }
+        program_ = also.empty() ? candidates[spared.front()] : together[also.front()];
+      }
+      if (patience_ <= 0 || (chunk == 1 && spared.empty())) return progress;
       chunk = std::max<std::size_t>(std::min(chunk, program_.steps.size()) / 2, 1);
     }
   }
@@ -67,8 +89,9 @@ class Shrinker {
           candidates.back().steps[i] = std::move(simpler);
         }
       }
-      LVSPEC_ASSIGN(const bool taken, take_one_of(candidates));
-      if (!taken) return progress;
+      LVSPEC_ASSIGN(const std::vector<std::size_t> good, which_show_it(candidates));
+      if (good.empty()) return progress;
+      program_ = candidates[good.front()];
       progress = true;
     }
     return progress;

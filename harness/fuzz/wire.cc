@@ -19,7 +19,8 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 using View = std::span<const std::uint8_t>;
 
-constexpr std::uint64_t kServerByte = 10;   // as in harness/topology: real server i is 10 + i
+constexpr std::uint64_t kServerByte = 10;  // as in harness/topology: real server i is 10 + i
+constexpr std::uint64_t kDirectorByte = 1;
 constexpr std::uint64_t kRouterByte = 254;  // what leads to the clients
 constexpr int kEth0 = 2;                    // in the director's stack
 constexpr std::uint16_t kEtherFence = 0x88b5;
@@ -50,11 +51,42 @@ Status let_every_icmp_out(const NetworkNamespace& netns) {
 
 std::uint16_t get16(View bytes, std::size_t at) { return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]); }
 
-/// Which of our servers has this address.
-std::optional<int> server_with(const IpAddress& address) {
+/// What a frame of the director says. Nothing of one that is neither for a real server nor about a packet.
+std::optional<Wire::Sight> sight_of(View frame) {
+  Wire::Sight sight;
+  MacAddress to{};
+  std::copy_n(frame.begin(), 6, to.begin());
   for (int i = 1; i <= Wire::kServers; ++i)
-    if (Wire::rip(i, address.family()) == address) return i;
-  return std::nullopt;
+    if (to == server_mac(i)) sight.server = i;
+  auto heard = read_frame(frame);
+  // What the director itself sends to a real server is a tunnel's; GUE takes a UDP port from a hash with a seed.
+  if (heard && sight.server != 0 && heard->source.address == on_lan(kDirectorByte, heard->source.address.family()))
+    heard.reset();
+  if (heard) {
+    sight.source = heard->source;
+    sight.target = heard->target;
+  }
+  if (sight.server != 0) {
+    const bool v6 = get16(frame, 12) == ETHERTYPE_IPV6;
+    if (frame.size() < kEthernet + (v6 ? 40 : 20)) return std::nullopt;
+    const int ttl = frame[kEthernet + (v6 ? 7 : 8)], protocol = frame[kEthernet + (v6 ? 6 : 9)];
+    if (v6 && protocol == 58) return std::nullopt;  // neighbour discovery
+    sight.text =
+        heard ? fmt::format("real{} {} > {} ttl {}", sight.server, sight.source.str(), sight.target.str(), ttl)
+              : fmt::format("real{} IP protocol {}, {} bytes, ttl {}", sight.server, protocol, frame.size(), ttl);
+    return sight;
+  }
+  if (!heard) return std::nullopt;
+  if (heard->kind == HeardFrame::Kind::kPortUnreachable) {
+    sight.text = "port unreachable";
+  } else if (heard->kind == HeardFrame::Kind::kUnreachable) {
+    sight.text = "unreachable";
+  } else if (heard->kind == HeardFrame::Kind::kTcp && (heard->flags & tcp_flags::kRst) != 0) {
+    sight.text = "RST";
+  } else {
+    sight.text = fmt::format("to {} from {}", heard->target.str(), heard->source.str());
+  }
+  return sight;
 }
 
 Bytes arp_reply(View request, const MacAddress& mac) {
@@ -106,6 +138,7 @@ Result<World> Wire::build_world(DirectorPlace place) {
   Topology topology;
   topology.server_count = 0;
   topology.director_place = place;
+  topology.reach = Reach::kMasqueraded;  // the director's stack forwards what comes from real servers
   topology.vips = {IpAddress::of("198.51.100.10"), IpAddress::of("198.51.100.11"), IpAddress::of("2001:db8:51::10"),
                    IpAddress::of("2001:db8:51::11")};
   LVSPEC_ASSIGN(World world, World::build(topology));
@@ -157,6 +190,15 @@ Status Wire::send_udp(const Endpoint& from, const Endpoint& to, const std::strin
   return send_frame(udp_frame(router_, director_, {.source = from, .target = to, .payload = payload}));
 }
 
+Status Wire::reply_tcp(int server, const Endpoint& from, const Endpoint& to, std::uint8_t flags, std::uint32_t seq) {
+  return send_frame(tcp_frame(server_mac(server), director_,
+                              {.source = from, .target = to, .flags = flags, .seq = seq, .ack = 1, .payload = ""}));
+}
+
+Status Wire::reply_udp(int server, const Endpoint& from, const Endpoint& to, const std::string& payload) {
+  return send_frame(udp_frame(server_mac(server), director_, {.source = from, .target = to, .payload = payload}));
+}
+
 Status Wire::raise_fence(DirectorUnderTest& director) {
   ++fence_;
   Bytes frame(60);
@@ -170,24 +212,32 @@ Status Wire::raise_fence(DirectorUnderTest& director) {
   return director.await_fence(fence_);
 }
 
+/// Who of us has this address: a real server, or the router in front of the clients.
+std::optional<MacAddress> Wire::owner_of(const IpAddress& address) const {
+  for (int i = 1; i <= kServers; ++i)
+    if (rip(i, address.family()) == address) return server_mac(i);
+  if (on_lan(kRouterByte, address.family()) == address) return router_;
+  return std::nullopt;
+}
+
 Result<bool> Wire::answer_neighbour(View frame) {
   const std::uint16_t type = get16(frame, 12);
   if (type == ETHERTYPE_ARP && frame.size() >= 42 && get16(frame, 20) == 1) {
-    const auto server = server_with(IpAddress::from_bytes(AF_INET, &frame[38]));
-    if (!server) return false;
-    LVSPEC_TRY(send_frame(arp_reply(frame, server_mac(*server))));
+    const auto owner = owner_of(IpAddress::from_bytes(AF_INET, &frame[38]));
+    if (!owner) return false;
+    LVSPEC_TRY(send_frame(arp_reply(frame, *owner)));
     return true;
   }
   if (type == ETHERTYPE_IPV6 && frame.size() >= 78 && frame[20] == 58 && frame[54] == 135) {
-    const auto server = server_with(IpAddress::from_bytes(AF_INET6, &frame[62]));
-    if (!server) return false;
-    LVSPEC_TRY(send_frame(neighbour_advertisement(frame, server_mac(*server))));
+    const auto owner = owner_of(IpAddress::from_bytes(AF_INET6, &frame[62]));
+    if (!owner) return false;
+    LVSPEC_TRY(send_frame(neighbour_advertisement(frame, *owner)));
     return true;
   }
   return false;
 }
 
-Result<bool> Wire::drain(std::vector<std::string>* seen) {
+Result<bool> Wire::drain(std::vector<Sight>* seen) {
   bool answered = false;
   std::array<std::uint8_t, 2048> buffer{};
   for (;;) {
@@ -202,29 +252,12 @@ Result<bool> Wire::drain(std::vector<std::string>* seen) {
       answered = true;
       continue;
     }
-    const auto heard = read_frame(frame);
-    if (!heard) continue;
-    MacAddress to{};
-    std::copy_n(frame.begin(), 6, to.begin());
-    int server = 0;
-    for (int i = 1; i <= kServers; ++i)
-      if (to == server_mac(i)) server = i;
-    if (server != 0) {
-      seen->push_back(fmt::format("real{}", server));
-    } else if (heard->kind == HeardFrame::Kind::kPortUnreachable) {
-      seen->emplace_back("port unreachable");
-    } else if (heard->kind == HeardFrame::Kind::kUnreachable) {
-      seen->emplace_back("unreachable");
-    } else if (heard->kind == HeardFrame::Kind::kTcp && (heard->flags & tcp_flags::kRst) != 0) {
-      seen->emplace_back("RST");
-    } else {
-      seen->push_back(fmt::format("to {} from {}", heard->target.str(), heard->source.str()));
-    }
+    if (std::optional<Sight> sight = sight_of(frame)) seen->push_back(*std::move(sight));
   }
 }
 
-Result<std::vector<std::string>> Wire::settle(DirectorUnderTest& director) {
-  std::vector<std::string> seen;
+Result<std::vector<Wire::Sight>> Wire::settle(DirectorUnderTest& director) {
+  std::vector<Sight> seen;
   for (bool again = true; again;) {
     LVSPEC_TRY(raise_fence(director));
     LVSPEC_ASSIGN(again, drain(&seen));

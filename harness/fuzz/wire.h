@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,19 @@ class Wire {
                   const std::string& payload = "");
   Status send_udp(const Endpoint& from, const Endpoint& to, const std::string& payload);
 
-  /// What the director did with everything that was sent since the last call, in its order:
-  /// "real2", "RST", "port unreachable", "unreachable"; nothing for silence. Neighbours that the director asks for
-  /// answer. Returns when the director has handled all of it.
-  Result<std::vector<std::string>> settle(DirectorUnderTest& director);
+  /// The same from a real server, which sends what is not for its own network to the director.
+  Status reply_tcp(int server, const Endpoint& from, const Endpoint& to, std::uint8_t flags, std::uint32_t seq);
+  Status reply_udp(int server, const Endpoint& from, const Endpoint& to, const std::string& payload);
+
+  /// One frame that the director sent.
+  struct Sight {
+    std::string text;             ///< "real2 192.0.2.2:40000 > 198.51.100.10:80 ttl 63", "RST", "port unreachable"
+    int server = 0;               ///< which real server got it; 0: none
+    Endpoint source{}, target{};  ///< as that server sees them; unset where it is no TCP or UDP
+  };
+  /// What the director did with everything that was sent since the last call, in its order; nothing for silence.
+  /// Neighbours that the director asks for answer. Returns when the director has handled all of it.
+  Result<std::vector<Sight>> settle(DirectorUnderTest& director);
 
  private:
   Wire(FileDescriptor socket, MacAddress director, MacAddress router)
@@ -40,7 +50,8 @@ class Wire {
   Status send_frame(const std::vector<std::uint8_t>& frame);
   Status raise_fence(DirectorUnderTest& director);
   /// @return whether a neighbour was asked for, and has answered.
-  Result<bool> drain(std::vector<std::string>* seen);
+  Result<bool> drain(std::vector<Sight>* seen);
+  std::optional<MacAddress> owner_of(const IpAddress& address) const;
   Result<bool> answer_neighbour(std::span<const std::uint8_t> frame);
 
   FileDescriptor socket_;
