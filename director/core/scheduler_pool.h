@@ -99,8 +99,9 @@ class SchedulerPool {
   ServiceKey key_;
   Sysctls sysctls_;
   EstimationTimer estimation_;
+  TimerWheel wheel_;
   DirectorTime now_{};
-  ServiceTable table_{{.sysctls = sysctls_, .estimation = estimation_, .now = now_}};
+  ServiceTable table_{{.sysctls = sysctls_, .estimation = estimation_, .wheel = wheel_, .now = now_}};
   VirtualService* service_ = nullptr;
 };
 
