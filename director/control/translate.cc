@@ -363,11 +363,9 @@ const char* text_of(Outcome outcome) {
     case Outcome::kOutOfRange:
       return "Numerical result out of range";
     case Outcome::kInvalid:
-      return "Invalid operation.  Possibly wrong module version, address not unicast, ...";
-    case Outcome::kUnsupported:
       break;
   }
-  return "not supported by this director";
+  return "Invalid operation.  Possibly wrong module version, address not unicast, ...";
 }
 
 const char* code_of(Outcome outcome) {
@@ -387,11 +385,9 @@ const char* code_of(Outcome outcome) {
     case Outcome::kOutOfRange:
       return "out-of-range";
     case Outcome::kInvalid:
-      return "invalid";
-    case Outcome::kUnsupported:
       break;
   }
-  return "unsupported";
+  return "invalid";
 }
 
 }  // namespace lvspec::director

@@ -47,7 +47,6 @@ enum class Outcome {
   kNoSuchScheduler,  ///< ENOENT
   kOutOfRange,       ///< ERANGE: weight < 0, lower > upper threshold (DST-11)
   kInvalid,          ///< EINVAL: what the kernel takes for nonsense (NLK)
-  kUnsupported,      ///< a thing this director does not do yet
 };
 
 enum class TcpState : std::uint8_t {

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 inline void PrintTo(Outcome outcome, std::ostream* out) {
   static constexpr std::array<std::string_view, 8> kNames = {
       "ok",           "service exists", "no such service", "server exists", "no such server", "no such scheduler",
-      "out of range", "unsupported"};
+      "out of range", "invalid"};
   *out << kNames[static_cast<std::size_t>(outcome)];
 }
 

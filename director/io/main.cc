@@ -155,8 +155,8 @@ int run(int argc, char** argv) {
                  "an address of this machine, VIPs included; the first of each family asks for MACs");
   app.add_option(
       "--stack-netns", options.forwarder.stack_netns,
-      "network namespace that the machine's addresses and routes are in, as a path (default: every address "
-      "but the machine's own is on the wire)");
+      "network namespace that the machine's addresses and routes are in, as a path (default: --address names all "
+      "of its addresses, and everybody else is on the wire)");
   app.add_option("--clock", options.clock, "real, or manual: time moves by the verb \"advance\" alone")
       ->check(CLI::IsMember({"real", "manual"}))
       ->capture_default_str();

@@ -67,12 +67,12 @@ TEST_F(BundledTest, ARefusedOrderIsTheDirectorsWord) {
   EXPECT_THAT(again.error().message, HasSubstr("Service already exists"));
 }
 
-TEST_F(BundledTest, WhatItDoesNotClaimIsUnsupported) {
+TEST_F(BundledTest, ASettingThatItDoesNotHaveIsRefusedByName) {
   auto director = start();
   ASSERT_TRUE(director.ok());
-  EXPECT_EQ((*director)->add_service(UdpService("198.51.100.10", 5060).persistent(60s).pe("sip")).error().kind,
-            ErrorKind::kUnsupported);
-  EXPECT_EQ((*director)->set_sysctl("secure_tcp", 3).error().kind, ErrorKind::kUnsupported);
+  const Status refused = (*director)->set_sysctl("conntrack", 1);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kDirector);
+  EXPECT_THAT(refused.error().message, HasSubstr("conntrack"));
 }
 
 TEST_F(BundledTest, OneThatDiesSaysHow) {

@@ -390,7 +390,7 @@ class LineParser {
   }
 
   Status read_interface(const Given& given) {
-    daemon_.interface = *given.value;
+    if (!given.value->empty()) daemon_.interface = *given.value;  // an empty one is the default, eth0
     return {};
   }
 

@@ -137,10 +137,11 @@ class IpvsadmPeer : public ::testing::Test {
   void start_director() {
     const auto child = bundled_->director().netns.call([&]() -> Result<Child> {
       const Topology& topology = bundled_->topology();
-      return Child::start({.argv = {LVSPEC_DIRECTOR, "--stack", bundled_->stack_port().name, "--address",
-                                    topology.director().str(), "--address", topology.director(AF_INET6).str()},
-                           .fds = {},
-                           .environment = {}});
+      std::vector<std::string> words = {LVSPEC_DIRECTOR, "--stack", bundled_->stack_port().name};
+      std::vector<IpAddress> own = {topology.director(), topology.director(AF_INET6)};
+      own.insert(own.end(), topology.vips.begin(), topology.vips.end());
+      for (const IpAddress& address : own) words.insert(words.end(), {"--address", address.str()});
+      return Child::start({.argv = std::move(words), .fds = {}, .environment = {}});
     });
     ASSERT_TRUE(child.ok()) << child.error().message;
     director_.emplace(std::move(const_cast<Result<Child>&>(child)).value());
