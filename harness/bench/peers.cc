@@ -13,8 +13,8 @@
 namespace lvspec {
 namespace {
 
-constexpr int kConfigFd = 9;
-const std::string kConfig = "/proc/self/fd/9";
+constexpr int kConfigFd = 9, kPidFd = 10;
+const std::string kConfig = "/proc/self/fd/9", kPidFile = "/proc/self/fd/10";
 constexpr std::chrono::seconds kStartPatience{10};
 
 // maxconn: HAProxy refuses to start where twice as many descriptors are more than the limit, which may be 1024.
@@ -70,19 +70,24 @@ Result<Child> start_with_config(World& world, const std::string& config, std::ve
   const FileDescriptor file(memfd_create("peer.conf", MFD_CLOEXEC));
   if (!file.valid() || write(file.get(), config.data(), config.size()) != static_cast<ssize_t>(config.size()))
     return system_error("memfd_create(peer.conf)");
+  const FileDescriptor pid(memfd_create("peer.pid", MFD_CLOEXEC));
+  if (!pid.valid()) return system_error("memfd_create(peer.pid)");
   // The child starts where the thread that starts it is.
   return world.director().netns.call([&] {
-    return Child::start({.argv = std::move(argv), .fds = {{file.get(), kConfigFd}}, .environment = {}});
+    return Child::start(
+        {.argv = std::move(argv), .fds = {{file.get(), kConfigFd}, {pid.get(), kPidFd}}, .environment = {}});
   });
 }
 
 // No temporary files, no logs: where nginx was configured to put them is not ours to write. It opens its log before
-// it reads anything, hence -e.
+// it reads anything, hence -e. It removes its pid file when it ends, and it may run as root: a descriptor of its own
+// cannot be removed, /dev/null can.
 std::string nginx_config(World& world, const std::vector<std::uint16_t>& ports) {
   const Topology& topology = world.topology();
   std::string text =
       "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n"
-      "daemon off; master_process off; pid /dev/null; error_log stderr warn;\n"
+      "daemon off; master_process off; error_log stderr warn;\n" +
+      fmt::format("pid {};\n", kPidFile) +
       "events { worker_connections 900; }\nstream {\n  access_log off;\n  tcp_nodelay on; proxy_half_close on;\n";
   for (const std::uint16_t port : ports) {
     text += fmt::format("  upstream port{} {{\n    hash $remote_addr consistent;\n", port);

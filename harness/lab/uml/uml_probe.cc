@@ -206,8 +206,10 @@ Status template_story() {
   };
   LVSPEC_TRY(look("before"));
   LVSPEC_ASSIGN(const int first, bench.connect());
+  // Whole seconds are shown: away from their edges, where a tick would decide between 299 and 300, or 9 and 10.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
   LVSPEC_TRY(look("after one connection"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(290500));  // not 290 s: a tick would decide between 9 and 10
+  std::this_thread::sleep_for(std::chrono::milliseconds(290000));
   LVSPEC_TRY(look("290.5 s later"));
   // IPVS asks its timers at a granule of up to 5 s at this distance (HZ=100), and the connection of the first probe
   // still counts as the template's own (n_control) until its FIN_WAIT is over, after which the template gets 60 s
