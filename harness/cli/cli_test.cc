@@ -61,7 +61,7 @@ class Scratch {
 };
 
 TEST(Cli, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "list", "mutants", "doctor"}) {
+  for (const char* command : {"run", "list", "mutants", "doctor", "fuzz"}) {
     const Ended ended = lvspec({command, "--help"});
     EXPECT_EQ(ended.how, "exited with 0") << command;
     EXPECT_THAT(ended.text, HasSubstr("--help")) << command;
@@ -80,6 +80,16 @@ TEST(Cli, WrongWordsAreUsageErrorsThatSayWhatIsRight) {
   EXPECT_THAT(wrong_case.text, HasSubstr("pcc.same-client-all-ports"));
   EXPECT_EQ(lvspec({"run", "--shard", "3/2"}).how, "exited with 2");
   EXPECT_EQ(lvspec({"run", "--fault", "no-such-fault"}).how, "exited with 2");
+}
+
+TEST(Cli, AWitnessFileThatCannotBeReadIsNamedWithItsLine) {
+  const Scratch scratch;
+  const std::string path = scratch.path() + "/witnesses";
+  std::ofstream(path) << "# FAULT CASE\nno-persistence\n";
+  const Ended ended = lvspec({"mutants", "--witnesses", path});
+  EXPECT_EQ(ended.how, "exited with 2");
+  EXPECT_THAT(ended.text, HasSubstr(path + ":2: \"no-persistence\": a line is FAULT CASE"));
+  EXPECT_EQ(lvspec({"mutants", "--witnesses", "/nowhere"}).how, "exited with 2");
 }
 
 TEST(Cli, NothingSelectedIsNeverSuccess) {
