@@ -45,9 +45,9 @@ class ConnTable {
   ConnEntry* find_reply(const Packet& packet);
 
   enum class Stored { kYes, kOnePacket };
-  /// A new entry bound to `server` and counted there; null, which is counted, if the table is full. Not armed: a stored
-  /// entry must be armed before the next fire(), a one-packet entry removed.
-  /// Source: Linux ip_vs_conn.c, ip_vs_conn_new(), ip_vs_bind_dest().
+  /// A new entry bound to `server` and counted there; null, which is counted, if the table is full. Not armed: a
+  /// stored entry must be armed before the next fire(), a one-packet entry removed. Source: Linux ip_vs_conn.c,
+  /// ip_vs_conn_new(), ip_vs_bind_dest().
   ConnEntry* create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored = Stored::kYes);
   /// Makes `controller`, a template, count `connection` as its own. Source: ip_vs_conn.c, ip_vs_control_add().
   void control(ConnEntry& connection, ConnEntry& controller);

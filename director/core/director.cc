@@ -187,6 +187,7 @@ Outcome Director::remove_service(DirectorTime now, const ServiceKey& key) {
 Outcome Director::add_server(const ServiceKey& key, const RealServerKey& server, const RealServerSettings& settings) {
   VirtualService* const service = state_->services.find(identity_of(key));
   if (service == nullptr) return Outcome::kNoSuchService;
+  if (state_->sync_runs() && server.family != service->key.family) return Outcome::kInvalid;
   const std::vector<RealServer*> before = service->servers;
   const Outcome outcome = state_->services.add_server(*service, server, settings);
   if (outcome != Outcome::kOk) return outcome;
@@ -205,6 +206,7 @@ Outcome Director::edit_server(const ServiceKey& key, const RealServerKey& server
                               const RealServerSettings& settings) {
   VirtualService* const service = state_->services.find(identity_of(key));
   if (service == nullptr) return Outcome::kNoSuchService;
+  if (state_->sync_runs() && server.family != service->key.family) return Outcome::kInvalid;
   return state_->services.edit_server(*service, server, settings);
 }
 

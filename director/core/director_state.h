@@ -47,6 +47,9 @@ struct Director::State {
   Statistics totals;
   SyncSink* sync_sink = nullptr;  ///< while there is a sync master
   bool sync_backup = false;       ///< there is a sync backup
+  /// Sync messages have no words for a server of another family than its client's, so the kernel does not let the two
+  /// meet. Source: ip_vs_ctl.c, ip_vs_genl_set_cmd(), ip_vs_genl_new_daemon().
+  bool sync_runs() const { return sync_sink != nullptr || sync_backup; }
   std::vector<std::pair<Family, Address>> own_addresses;
 
  private:

@@ -215,7 +215,8 @@ ConnEntry* Director::State::usable_template(const ConnKey& key, const Packet& pa
 
 ConnEntry* Director::State::new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
                                            const Packet& packet) {
-  ConnEntry* const connection = connections.create(connection_key(packet), server, server_port, stored(service, packet));
+  ConnEntry* const connection =
+      connections.create(connection_key(packet), server, server_port, stored(service, packet));
   if (connection == nullptr) return nullptr;
   connection->fwmark = service.key.fwmark;
   connection->sync_deadline = sync_ticks(time);

@@ -84,8 +84,8 @@ TEST(Limit, LetsServersCallOut) {
   world.director.add_service(udp_service(5060), settings);
   world.director.add_server(udp_service(5060), real(1, 5060), {.method = ForwardMethod::kMasquerade});
   const std::string text = "OPTIONS sip:x SIP/2.0\r\nCall-ID: a\r\n";
-  Packet packet = packet_of(
-      {.from = rip(1), .to = client(1), .port = 4000, .client_port = 5060, .protocol = Protocol::kUdp});
+  Packet packet =
+      packet_of({.from = rip(1), .to = client(1), .port = 4000, .client_port = 5060, .protocol = Protocol::kUdp});
   packet.payload = std::as_bytes(std::span(text));
   for (const std::size_t limit : {1, 1, 2}) {
     world.director.limit_entries(limit);

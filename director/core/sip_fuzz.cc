@@ -49,7 +49,8 @@ void require(bool holds) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::span<const std::byte> message(reinterpret_cast<const std::byte*>(data), std::min<std::size_t>(size, 65000));
+  const std::span<const std::byte> message(reinterpret_cast<const std::byte*>(data),
+                                           std::min<std::size_t>(size, 65000));
   const ServiceKey key{.protocol = Protocol::kUdp, .address = kVip, .port = kPort};
   ServiceSettings settings;
   settings.scheduler = "rr";

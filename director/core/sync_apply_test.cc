@@ -265,10 +265,8 @@ TEST_F(SyncApplyTest, CallsAreLearned) {
 
   const auto call = [&](const std::string& id) {
     const std::string text = "OPTIONS sip:x SIP/2.0\r\nCall-ID: " + id + "\r\n";
-    Packet packet = packet_of({.from = client(1),
-                               .port = 5060,
-                               .client_port = world_.fresh_port(),
-                               .protocol = Protocol::kUdp});
+    Packet packet =
+        packet_of({.from = client(1), .port = 5060, .client_port = world_.fresh_port(), .protocol = Protocol::kUdp});
     packet.payload = std::as_bytes(std::span(text));
     return name_of(world_.director.handle(world_.now(), packet).server);
   };

@@ -1,7 +1,6 @@
-// Sync messages as they may come off a wire, one after the other, to a backup: whatever they say, no memory is misread
-// and no entry comes into being that the table has no place for. What was understood can be said again, and is then
-// understood as the same.
-// Input: datagrams, each behind two bytes of length (big-endian).
+// Sync messages as they may come off a wire, one after the other, to a backup: whatever they say, no memory is
+// misread and no entry comes into being that the table has no place for. What was understood can be said again, and
+// is then understood as the same. Input: datagrams, each behind two bytes of length (big-endian).
 
 #include <array>
 #include <cstddef>

@@ -108,11 +108,11 @@ TEST_F(SyncPolicyTest, AnAssociationIsToldByItsStates) {
     }
     return ear_.take();
   };
-  EXPECT_EQ(told(SctpEvent::kInit), "");        // INIT1
-  EXPECT_EQ(told(SctpEvent::kInit), "");        // INIT
-  EXPECT_EQ(told(SctpEvent::kInit), "");        // third, and still INIT
-  told(SctpEvent::kInitAck, true);              // C-SENT
-  told(SctpEvent::kCookieAck, true);            // ESTABLISHED
+  EXPECT_EQ(told(SctpEvent::kInit), "");  // INIT1
+  EXPECT_EQ(told(SctpEvent::kInit), "");  // INIT
+  EXPECT_EQ(told(SctpEvent::kInit), "");  // third, and still INIT
+  told(SctpEvent::kInitAck, true);        // C-SENT
+  told(SctpEvent::kCookieAck, true);      // ESTABLISHED
   for (int packet = 4; packet <= 53; ++packet) {
     EXPECT_EQ(told(SctpEvent::kData), packet == 53 ? "8" : "") << packet;
   }
@@ -123,7 +123,7 @@ TEST_F(SyncPolicyTest, AnAssociationIsToldByItsStates) {
   EXPECT_EQ(ear_.heard().back().timeout_s, 61U);
 }
 
-// The Call-ID goes with the template, not with its connections; in version 0 there is no room for it.
+// The Call-ID goes with the template, not with its connections.
 TEST_F(SyncPolicyTest, ACallIsToldWithItsId) {
   ServiceSettings settings = persistent(300);
   settings.engine = "sip";

@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <system_error>
 
 #include "director/control/control.h"
@@ -34,12 +33,6 @@ struct Options {
   std::size_t max_entries = std::size_t{1} << 24;
   bool list_faults = false, describe = false;
   Forwarder::Options forwarder;
-
-  std::optional<Address> own_ipv4() const {
-    for (const auto& [family, address] : forwarder.own_addresses)
-      if (family == Family::kIpv4) return address;
-    return std::nullopt;
-  }
 };
 
 [[noreturn]] void fail(const std::string& attempt) {
@@ -91,7 +84,7 @@ void serve(Director& director, Clock& clock, const Options& options) {
     return counts;
   };
   bool full_said = false;
-  SyncDaemon sync(director, clock, options.own_ipv4());
+  SyncDaemon sync(director, clock, options.forwarder.own_addresses);
   sync.log = control.log;
   control.sync = &sync;
   // A sync message that came before the fence waits in another socket.

@@ -160,7 +160,8 @@ class SyncMessages : public ::testing::Test {
     mark.servers = {server(one, 0), server(two, 0)};
     VirtualService six = TcpService(IpAddress::of("2001:db8:51::10"), 80).scheduler("rr").persistent(300s);
     six.servers = {server(topology.real_server(1, AF_INET6), 80)};
-    VirtualService phone = UdpService(IpAddress::of("198.51.100.10"), 5060).scheduler("rr").persistent(300s).pe("sip");
+    VirtualService phone =
+        UdpService(IpAddress::of("198.51.100.10"), 5060).scheduler("rr").persistent(300s).pe("sip");
     phone.servers = {server(one, 5060), server(two, 5060)};
     VirtualService association = SctpService(IpAddress::of("198.51.100.10"), 5061).scheduler("rr");
     association.servers = {server(one, 5061), server(two, 5061)};
@@ -188,7 +189,8 @@ class SyncMessages : public ::testing::Test {
     ASSERT_TRUE(sent.ok()) << sent.error().message;
   }
 
-  /// What a director believes, one line an entry and a server, without the rest of a second.
+  /// What a director believes, one line an entry and a server, without the rest of a second; without Call-IDs, which
+  /// the kernel does not show of learned entries.
   static std::vector<std::string> belief(DirectorUnderTest& director) {
     const Result<Tables> tables = director.tables();
     EXPECT_TRUE(tables.ok()) << (tables.ok() ? "" : tables.error().message);
@@ -197,9 +199,9 @@ class SyncMessages : public ::testing::Test {
     for (const Entry& entry : tables->entries) {
       // The kernel's clock runs a little between message and look, ours does not.
       const auto expires = std::chrono::ceil<std::chrono::seconds>(entry.expires_in).count();
-      lines.push_back(fmt::format("{} {} {} -> {} {} {} {} {} {}", entry.protocol, entry.client.str(), entry.target.str(),
+      lines.push_back(fmt::format("{} {} {} -> {} {} {} {}", entry.protocol, entry.client.str(), entry.target.str(),
                                   entry.server.str(), entry.state == "ERR!" ? "NONE" : entry.state,
-                                  (expires + 2) / 5 * 5, entry.origin, entry.engine, entry.engine_data));
+                                  (expires + 2) / 5 * 5, entry.origin));
     }
     for (const ServiceState& service : tables->services)
       for (const ServerState& server : service.servers)
@@ -221,6 +223,7 @@ class SyncMessages : public ::testing::Test {
       return left;
     };
     EXPECT_EQ(without(ours, kernels), without(kernels, ours));
+    EXPECT_EQ(ours.size(), kernels.size());
   }
 
   std::optional<World> world_;
@@ -381,7 +384,9 @@ TEST_F(SyncMessages, Calls) {
   expect_agreement("another of the client", message1({call(1, "b@example.net")}));
   expect_agreement("of another client", message1({call(2, "a@example.net")}));
   expect_agreement("none of the client", message1({with(call(1, "x"), [](Said& s) { s.options.clear(); })}));
-  expect_agreement("a name alone", message1({with(call(3, "x"), [](Said& s) { s.options = {3, 3, 's', 'i', 'p'}; })}));
+  expect_agreement("a name alone", message1({with(call(3, "x"), [](Said& s) {
+                     s.options = {3, 3, 's', 'i', 'p'};
+                   })}));
   expect_agreement("elsewhere", message1({with(call(2, "a@example.net"), [](Said& s) { s.server = kOther; })}));
   expect_agreement("unbound", message1({with(call(4, "c"), [](Said& s) { s.server = kStranger; })}));
   expect_agreement("the longest", message1({call(5, std::string(255, 'i'))}));
