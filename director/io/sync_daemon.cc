@@ -183,7 +183,7 @@ struct SyncDaemon::Channel {
   DirectorTime first_entry;
 };
 
-SyncDaemon::SyncDaemon(Director& director, Clock& clock, std::vector<std::pair<Family, Address>> own)
+SyncDaemon::SyncDaemon(Director& director, Clock& clock, std::vector<FamilyAddress> own)
     : director_(director), clock_(clock), own_(std::move(own)) {}
 
 SyncDaemon::~SyncDaemon() {

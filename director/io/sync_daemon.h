@@ -7,13 +7,13 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "director/control/control.h"
 #include "director/control/sync_daemons.h"
 #include "director/core/director.h"
 #include "director/core/sync_message.h"
+#include "director/io/neighbours.h"
 
 namespace lvspec::director {
 
@@ -30,7 +30,7 @@ namespace lvspec::director {
 class SyncDaemon final : public SyncDaemons, private SyncSink {
  public:
   /// @param own  addresses to speak as where the interface has none, the first of the group's family
-  SyncDaemon(Director& director, Clock& clock, std::vector<std::pair<Family, Address>> own);
+  SyncDaemon(Director& director, Clock& clock, std::vector<FamilyAddress> own);
   ~SyncDaemon();
   SyncDaemon(const SyncDaemon&) = delete;
   SyncDaemon& operator=(const SyncDaemon&) = delete;
@@ -68,7 +68,7 @@ class SyncDaemon final : public SyncDaemons, private SyncSink {
 
   Director& director_;
   Clock& clock_;
-  std::vector<std::pair<Family, Address>> own_;
+  std::vector<FamilyAddress> own_;
   std::optional<Role> master_, backup_;
   std::size_t ports_ = 1;
   std::vector<std::byte> received_;
