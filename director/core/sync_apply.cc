@@ -77,6 +77,9 @@ RealServer* find_server(const ServiceTable& services, const SyncEntry& said) {
   return with_port(zero_first ? said.server_port : 0);
 }
 
+// The kernel reads the name as a C string: up to a zero, if there is one.
+bool is_engine_here(std::string_view name) { return name.substr(0, name.find('\0')) == kSipEngine; }
+
 bool leads_elsewhere(const ConnEntry& entry, const SyncEntry& said) {
   return entry.server_port != said.server_port || entry.server->key.address != said.server;
 }
@@ -123,7 +126,7 @@ SyncLearned sync_apply(const SyncEntry& said, ServiceTable& services, ConnTable&
   if (!of_mark && states_of(said.protocol) == 0) return SyncLearned::kUnknownProtocol;
   if (!is_template && said.state >= states_of(said.protocol)) return SyncLearned::kUnknownState;
   if ((said.flags & sync_flags::kOnePacket) != 0) return SyncLearned::kOnePacket;
-  if (!said.engine.empty() && said.engine != kSipEngine) return SyncLearned::kUnknownEngine;
+  if (!said.engine.empty() && !is_engine_here(said.engine)) return SyncLearned::kUnknownEngine;
   const bool active = (said.flags & sync_flags::kInactive) == 0;
 
   // Connections have no use for an engine's data, and the kernel takes it of templates alone.

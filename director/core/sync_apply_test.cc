@@ -252,6 +252,12 @@ TEST_F(SyncApplyTest, CallsAreLearned) {
   said.protocol = 17;
   said.virtual_port = said.server_port = 5060;
   said.engine = "sip";
+  said.engine = std::string_view("sip\0x", 5);  // as far as the zero
+  said.engine_data = "a";
+  EXPECT_EQ(learn(said), SyncLearned::kTaken);
+  said.engine = std::string_view("\0sip", 4);
+  EXPECT_EQ(learn(said), SyncLearned::kUnknownEngine);
+  said.engine = "sip";
   for (const char* id : {"a", "b", "a", ""}) {
     said.engine_data = id;
     if (*id == 0) said.engine = {};
