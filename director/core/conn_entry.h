@@ -82,8 +82,8 @@ struct ConnEntry : table::Timed {
  public:
   std::uint32_t packets : 20;  ///< from the client; of a template: one-packet ones; count_packet() stops at a million
   TcpState state : 4;
-  TcpState told_state : 4;  ///< the one that the last sync message said (SYN-03)
   SctpState sctp_state : 4;
+  std::uint8_t told_state : 4;  ///< state_number() of the last sync message (SYN-03)
 
   StoredTimeout timeout;      ///< what the next arming uses; the template's own, not the service's (TPL-32)
   bool hashed : 1;            ///< false for one-packet entries, which no lookup finds (CON-50)
@@ -95,6 +95,10 @@ struct ConnEntry : table::Timed {
   const bool has_engine : 1;  ///< a template whose key has engine data
 
   Protocol protocol() const { return kProtocols[protocol_]; }
+  /// The state of a connection as its protocol numbers it in the kernel; 0 of UDP.
+  std::uint8_t state_number() const {
+    return protocol() == Protocol::kSctp ? static_cast<std::uint8_t>(sctp_state) : static_cast<std::uint8_t>(state);
+  }
   Address client() const;
   Address virtual_address() const;
   ConnKey key() const;

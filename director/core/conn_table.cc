@@ -95,7 +95,11 @@ ConnEntry* ConnTable::find_reply(const Packet& packet) {
   return nullptr;
 }
 
-ConnEntry& ConnTable::create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored) {
+ConnEntry* ConnTable::create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored) {
+  if (size() >= limit_) {
+    ++refused_;
+    return nullptr;
+  }
   const std::uint64_t hash = hash_of(key);
   ConnEntry* const older = stored == Stored::kYes ? find(key, hash) : nullptr;
   if (older != nullptr) hide(*older);
@@ -110,7 +114,7 @@ ConnEntry& ConnTable::create(const ConnKey& key, RealServer& server, std::uint16
   entry.reply_unseen = entry.method != ForwardMethod::kMasquerade;
   entry.timeout = kFreshTimeout;
   bind(entry, server);
-  return entry;
+  return &entry;
 }
 
 void ConnTable::hide(ConnEntry& entry) {

@@ -32,6 +32,9 @@ class ConnTable {
 
   /// Makes room for that many connections, and that many templates, of each family. Memory is taken as it is used.
   void reserve(std::size_t entries);
+  /// The table is full with that many entries and templates; 0: never. More than there are now stay.
+  void set_limit(std::size_t limit) { limit_ = limit != 0 ? limit : std::numeric_limits<std::size_t>::max(); }
+  std::uint64_t refused() const { return refused_; }
   /// Entries and templates, with what create() has just made and nobody has armed.
   std::size_t size() const;
 
@@ -42,9 +45,10 @@ class ConnTable {
   ConnEntry* find_reply(const Packet& packet);
 
   enum class Stored { kYes, kOnePacket };
-  /// A new entry bound to `server` and counted there. Not armed: a stored entry must be armed before the next
-  /// fire(), a one-packet entry removed. Source: Linux ip_vs_conn.c, ip_vs_conn_new(), ip_vs_bind_dest().
-  ConnEntry& create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored = Stored::kYes);
+  /// A new entry bound to `server` and counted there; null, which is counted, if the table is full. Not armed: a
+  /// stored entry must be armed before the next fire(), a one-packet entry removed. Source: Linux ip_vs_conn.c,
+  /// ip_vs_conn_new(), ip_vs_bind_dest().
+  ConnEntry* create(const ConnKey& key, RealServer& server, std::uint16_t server_port, Stored stored = Stored::kYes);
   /// Makes `controller`, a template, count `connection` as its own. Source: ip_vs_conn.c, ip_vs_control_add().
   void control(ConnEntry& connection, ConnEntry& controller);
   /// The deadline becomes `now` + the entry's timeout. Source: ip_vs_conn.c, __ip_vs_conn_put_timer().
@@ -141,6 +145,8 @@ class ConnTable {
   table::Table<EngineTemplateEntry<Ipv6Bytes>> engine_templates6_;
   EngineData engine_data_;
   std::vector<Shadow> shadows_;
+  std::size_t limit_ = std::numeric_limits<std::size_t>::max();
+  std::uint64_t refused_ = 0;
   std::uint32_t armings_ = 0;  // numbers every arming, so that of equal deadlines the first armed goes first
   TimerWheel wheel_;
 };

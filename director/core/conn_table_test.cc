@@ -14,7 +14,7 @@ class ConnTableTest : public testing::Test {
     return {.protocol = Protocol::kTcp, .is_template = true, .client = client(from), .virtual_address = vip()};
   }
   ConnEntry& make(const ConnKey& key, Duration timeout, DirectorTime now = {}) {
-    ConnEntry& entry = table.create(key, server, 80);
+    ConnEntry& entry = *table.create(key, server, 80);
     entry.timeout = timeout;
     table.arm(entry, now);
     return entry;
@@ -110,7 +110,7 @@ TEST_F(ConnTableTest, BucketsTogetherHoldEveryArmedEntry) {
 // A one-packet entry is nobody's to find, and hides nothing (CON-50).
 TEST_F(ConnTableTest, OnePacketEntriesAreNotFound) {
   ConnEntry& stored = make(key(1), 10s);
-  ConnEntry& passing = table.create(key(1), server, 80, ConnTable::Stored::kOnePacket);
+  ConnEntry& passing = *table.create(key(1), server, 80, ConnTable::Stored::kOnePacket);
   EXPECT_EQ(table.find(key(1)), &stored);
   table.remove(passing);
   EXPECT_EQ(table.find(key(1)), &stored);
@@ -137,7 +137,7 @@ TEST_F(ConnTableTest, RepliesComeFromTheServerUnderNatElseFromTheVip) {
   server.key = real(1, 8080);
   ConnEntry& routed = make(key(1), 10s);
   server.settings.method = ForwardMethod::kMasquerade;
-  ConnEntry& natted = table.create(key(2), server, 8080);
+  ConnEntry& natted = *table.create(key(2), server, 8080);
   table.arm(natted, {});
   const auto reply = [&](const Address& from, std::uint16_t port, int to) {
     return packet_of({.from = from, .to = client(to), .port = 40000, .client_port = port});
@@ -219,7 +219,7 @@ TEST_F(ConnTableTest, SweepTakesTemplatesWithTheirLastConnection) {
   table.control(make(key(1, 40001), 10s), tmpl);
   make(template_of(2), 100s);
   RealServer other;
-  table.arm(table.create(key(3), other, 80), {});
+  table.arm(*table.create(key(3), other, 80), {});
   server.available = false;
   table.remove_unavailable();
   EXPECT_EQ(table.size(), 1u);

@@ -162,7 +162,7 @@ TEST(DropEntry, TakesFewerOfThoseWithMorePackets) {
   for (std::uint32_t packets = 0; packets <= 9; ++packets) {
     for (int i = 0; i < 40; ++i) {
       ConnEntry& entry =
-          connections.create({.protocol = Protocol::kUdp, .client_port = ++port, .client = client(1)}, server, 0);
+          *connections.create({.protocol = Protocol::kUdp, .client_port = ++port, .client = client(1)}, server, 0);
       for (std::uint32_t n = 0; n < packets; ++n) entry.count_packet();
       entry.timeout = 5000s;
       connections.arm(entry, start);

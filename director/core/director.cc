@@ -10,6 +10,7 @@
 #include "director/core/faults.h"
 #include "director/core/scheduler.h"
 #include "director/core/sctp_states.h"
+#include "director/core/sip.h"
 #include "director/core/sync_apply.h"
 #include "director/core/sysctls.h"
 #include "director/core/tcp_states.h"
@@ -51,7 +52,7 @@ EntryView view_of(const ConnEntry& entry, const EngineData& engine_data, Directo
           .controlled = entry.controlled,
           .fwmark = entry.fwmark,
           .in_packets = entry.packets,
-          .engine = entry.has_engine ? "sip" : "",
+          .engine = std::string(entry.has_engine ? kSipEngine : ""),
           .engine_data = std::string(engine_data.text(entry.engine_data())),
           .bound_available = entry.server->available,
           .learned = entry.learned};
@@ -145,6 +146,9 @@ void Director::set_timer_wheel(int hz) {
   state_->connections.set_timer_wheel(state_->wheel);
 }
 
+void Director::limit_entries(std::size_t limit) { state_->connections.set_limit(limit); }
+std::uint64_t Director::refused_entries() const { return state_->connections.refused(); }
+
 Verdict Director::handle(DirectorTime now, const Packet& packet) { return state_->handle(now, packet); }
 Verdict Director::handle_reply(DirectorTime now, const Packet& packet) { return state_->handle_reply(now, packet); }
 std::size_t Director::expire(DirectorTime now) { return state_->advance(now); }
@@ -183,6 +187,7 @@ Outcome Director::remove_service(DirectorTime now, const ServiceKey& key) {
 Outcome Director::add_server(const ServiceKey& key, const RealServerKey& server, const RealServerSettings& settings) {
   VirtualService* const service = state_->services.find(identity_of(key));
   if (service == nullptr) return Outcome::kNoSuchService;
+  if (state_->sync_runs() && server.family != service->key.family) return Outcome::kInvalid;
   const std::vector<RealServer*> before = service->servers;
   const Outcome outcome = state_->services.add_server(*service, server, settings);
   if (outcome != Outcome::kOk) return outcome;
@@ -201,6 +206,7 @@ Outcome Director::edit_server(const ServiceKey& key, const RealServerKey& server
                               const RealServerSettings& settings) {
   VirtualService* const service = state_->services.find(identity_of(key));
   if (service == nullptr) return Outcome::kNoSuchService;
+  if (state_->sync_runs() && server.family != service->key.family) return Outcome::kInvalid;
   return state_->services.edit_server(*service, server, settings);
 }
 

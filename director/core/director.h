@@ -134,6 +134,7 @@ enum class SyncLearned {
   kUnknownProtocol,  ///< not ours: neither TCP, UDP nor SCTP
   kUnknownState,     ///< the protocol has no such state
   kUnknownEngine,    ///< of a persistence engine that is not here
+  kNoRoom,           ///< the table is full
 };
 std::string_view text_of(SyncLearned learned);
 
@@ -165,6 +166,11 @@ class Director {
   /// A packet on its way to a client, from the director's own stack or through the director: the reply of an entry
   /// moves its state and, with NAT, is to leave as from the VIP (CON-02, CON-03, FWD-03). Source: ip_vs_out_hook().
   Verdict handle_reply(DirectorTime now, const Packet& packet);
+  /// From now on no more than that many entries and templates; 0: as memory lasts. What needs one more is treated as
+  /// by a kernel that has no memory left for it: dropped silently (SVC-22).
+  void limit_entries(std::size_t limit);
+  /// How often an entry or a template was not made because of the limit.
+  std::uint64_t refused_entries() const;
   /// Lets timers fire up to and including `now`. @return how many entries and templates were removed.
   std::size_t expire(DirectorTime now);
   /// The next moment at which an entry's timer fires, if there is one. Other timers change nothing that could be seen

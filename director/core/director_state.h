@@ -17,7 +17,7 @@ struct Director::State {
         connections(entries),
         defence(seed) {
     connections.on_extension = [this](ConnEntry& entry, DirectorTime fired_at) {
-      sync_after_extension(entry, sysctls, fired_at, sync_sink);
+      sync_after_extension(entry, sync_context(fired_at), sync_sink);
     };
   }
 
@@ -29,6 +29,8 @@ struct Director::State {
   /// After a server was removed: forgets what was bound to it, if `expire_nodest_conn` says so at this moment
   /// (VAL-21, VAL-23). The kernel does it one tick later; a director with exact timers has no tick to wait for.
   void sweep();
+
+  SyncContext sync_context(DirectorTime now) const { return {sysctls, connections.engine_data(), now}; }
 
   Verdict handle(DirectorTime now, Packet packet);
   Verdict handle_reply(DirectorTime now, const Packet& packet);
@@ -45,6 +47,9 @@ struct Director::State {
   Statistics totals;
   SyncSink* sync_sink = nullptr;  ///< while there is a sync master
   bool sync_backup = false;       ///< there is a sync backup
+  /// Sync messages have no words for a server of another family than its client's, so the kernel does not let the two
+  /// meet. Source: ip_vs_ctl.c, ip_vs_genl_set_cmd(), ip_vs_genl_new_daemon().
+  bool sync_runs() const { return sync_sink != nullptr || sync_backup; }
   std::vector<std::pair<Family, Address>> own_addresses;
 
  private:
@@ -61,8 +66,10 @@ struct Director::State {
   bool may_be_bypassed(const Packet& packet) const;
   ConnEntry* connect_out(DirectorTime now, const Packet& packet);
   ConnEntry* usable_template(const ConnKey& key, const Packet& packet);
-  ConnEntry& new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
+  /// Null if the table is full.
+  ConnEntry* new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
                             const Packet& packet);
+  Verdict follow_new(DirectorTime now, ConnEntry* entry, const Packet& packet);
   Verdict follow(DirectorTime now, ConnEntry& entry, const Packet& packet);
   void count_packet(RealServer& server, const Packet& packet, bool is_reply);
   Verdict verdict_of(const ConnEntry& entry) const;

@@ -89,10 +89,11 @@ bool Director::State::reuse_expected(const ConnEntry& entry) const {
   return (sysctls.conn_reuse_mode & 2) != 0 && entry.state == TcpState::kFinWait && entry.reply_unseen;
 }
 
-// SVC-03. A SYN+ACK qualifies too. AH and ESP never do (SVC-20).
+// SVC-03. A SYN+ACK qualifies too. AH and ESP never do, quoted neither (SVC-20).
 // Source: Linux ip_vs_proto_tcp.c, tcp_conn_schedule(); ip_vs_proto_sctp.c, sctp_conn_schedule().
 bool Director::State::may_create_entry(const Packet& packet) const {
-  if (packet.quoted != Quoted::kNo) return sysctls.schedule_icmp != 0;
+  const bool ipsec = packet.protocol == Protocol::kAh || packet.protocol == Protocol::kEsp;
+  if (packet.quoted != Quoted::kNo) return sysctls.schedule_icmp != 0 && !ipsec;
   switch (packet.protocol) {
     case Protocol::kUdp:
       return true;
@@ -136,7 +137,7 @@ Verdict Director::State::schedule_alone(DirectorTime now, VirtualService& servic
   if (server == nullptr) return without_server(now, service, packet);
   // Unlike a persistent service, one by mark honours its servers' ports here (TPL-09).
   const std::uint16_t port = server->key.port != 0 ? server->key.port : packet.destination_port;
-  return follow(now, new_connection(service, *server, port, packet), packet);
+  return follow_new(now, new_connection(service, *server, port, packet), packet);
 }
 
 // TPL-01. Source: Linux ip_vs_core.c, ip_vs_sched_persist().
@@ -158,9 +159,10 @@ Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& s
     if (server == nullptr) return without_server(now, service, packet);  // and no template, TPL-02
     if (pinned_before) {
       const std::uint16_t port = persistent_server_port(service, *server, packet);
-      return follow(now, new_connection(service, *server, port, packet), packet);
+      return follow_new(now, new_connection(service, *server, port, packet), packet);
     }
-    tmpl = &connections.create(wanted.key, *server, wanted.has_server_port ? server->key.port : 0);
+    tmpl = connections.create(wanted.key, *server, wanted.has_server_port ? server->key.port : 0);
+    if (tmpl == nullptr) return kSilence;  // SVC-22
     tmpl->timeout = template_timeout(service);
     tmpl->fwmark = service.key.fwmark;
     tmpl->sync_deadline = sync_ticks(now);
@@ -169,11 +171,12 @@ Verdict Director::State::schedule_persistent(DirectorTime now, VirtualService& s
   }
 
   RealServer& server = *tmpl->server;
-  ConnEntry& connection = new_connection(service, server, persistent_server_port(service, server, packet), packet);
-  connections.control(connection, *tmpl);
+  const std::uint16_t port = persistent_server_port(service, server, packet);
+  ConnEntry* const connection = new_connection(service, server, port, packet);
+  if (connection != nullptr) connections.control(*connection, *tmpl);
   // The one place where a template's window restarts, and it is the template's own window (TPL-31, TPL-32).
   if (!found || !fault(Fault::kWindowNotRenewed)) connections.arm(*tmpl, now);
-  const Verdict verdict = follow(now, connection, packet);
+  const Verdict verdict = follow_new(now, connection, packet);
   return !found && fault(Fault::kFirstPacketDropped) ? kSilence : verdict;
 }
 
@@ -184,10 +187,11 @@ Verdict Director::State::without_server(DirectorTime now, const VirtualService& 
   if (sysctls.cache_bypass == 0 || service.key.fwmark == 0 || !may_be_bypassed(packet)) {
     return no_destination(service, packet);
   }
-  ConnEntry& entry = connections.create(connection_key(packet), bypass, 0, stored(service, packet));
-  entry.fwmark = service.key.fwmark;
-  entry.reply_unseen = false;  // it has the tables for both directions from the start
-  return follow(now, entry, packet);
+  ConnEntry* const entry = connections.create(connection_key(packet), bypass, 0, stored(service, packet));
+  if (entry == nullptr) return kSilence;
+  entry->fwmark = service.key.fwmark;
+  entry->reply_unseen = false;  // it has the tables for both directions from the start
+  return follow(now, *entry, packet);
 }
 
 // Unicast, and in IPv4 not an address of our own. Source: Linux ip_vs_core.c, ip_vs_addr_is_unicast().
@@ -209,11 +213,13 @@ ConnEntry* Director::State::usable_template(const ConnKey& key, const Packet& pa
   return nullptr;
 }
 
-ConnEntry& Director::State::new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
+ConnEntry* Director::State::new_connection(VirtualService& service, RealServer& server, std::uint16_t server_port,
                                            const Packet& packet) {
-  ConnEntry& connection = connections.create(connection_key(packet), server, server_port, stored(service, packet));
-  connection.fwmark = service.key.fwmark;
-  connection.sync_deadline = sync_ticks(time);
+  ConnEntry* const connection =
+      connections.create(connection_key(packet), server, server_port, stored(service, packet));
+  if (connection == nullptr) return nullptr;
+  connection->fwmark = service.key.fwmark;
+  connection->sync_deadline = sync_ticks(time);
   for (Statistics* statistics : {&server.statistics, &service.statistics, &totals}) {
     statistics->count_connection(estimation.rounds());
   }
@@ -230,6 +236,11 @@ void Director::State::count_packet(RealServer& server, const Packet& packet, boo
   totals.count_packet(round, packet.length, is_reply);
 }
 
+// SVC-22: no room for the entry.
+Verdict Director::State::follow_new(DirectorTime now, ConnEntry* entry, const Packet& packet) {
+  return entry != nullptr ? follow(now, *entry, packet) : kSilence;
+}
+
 // Every accepted packet is counted, moves the state and restarts the entry's own timer (CON-21).
 Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet& packet) {
   const Verdict verdict = verdict_of(entry);
@@ -237,7 +248,7 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
   // An ICMP error says nothing about the connection's state, but it does restart the timer (FWD-12).
   if (packet.quoted == Quoted::kNo) {
     connections.update_state(entry, /*is_reply=*/false, packet, timeouts, defence.secure_tcp());
-    sync_after_packet(entry, sysctls, now, sync_sink);
+    sync_after_packet(entry, sync_context(now), sync_sink);
   }
   if (!entry.hashed) {
     connections.remove(entry);  // one packet was all (CON-50); its template has been armed (CON-51)
@@ -317,16 +328,17 @@ ConnEntry* Director::State::connect_out(DirectorTime now, const Packet& packet) 
       tmpl = nullptr;
     }
     if (tmpl == nullptr) {
-      tmpl = &connections.create(wanted.key, *server, packet.source_port);
+      tmpl = connections.create(wanted.key, *server, packet.source_port);
+      if (tmpl == nullptr) return nullptr;
       tmpl->timeout = template_timeout(service);
     }
   }
-  ConnEntry& connection = new_connection(service, *server, packet.source_port, turned);
+  ConnEntry* const connection = new_connection(service, *server, packet.source_port, turned);
   if (tmpl != nullptr) {
-    connections.control(connection, *tmpl);
+    if (connection != nullptr) connections.control(*connection, *tmpl);
     connections.arm(*tmpl, now);
   }
-  return &connection;
+  return connection;
 }
 
 }  // namespace lvspec::director

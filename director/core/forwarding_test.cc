@@ -98,6 +98,22 @@ TEST_F(Forwarding, ScheduleIcmpSchedulesQuotedPackets) {
   EXPECT_EQ(director.handle(now, error).action, Verdict::Action::kDrop);  // SVC-21: no ICMP about ICMP
 }
 
+// SVC-20, CON-34: an error about an ESP packet is related at best, whatever schedule_icmp says.
+TEST_F(Forwarding, ScheduleIcmpDoesNotMakeEntriesOfIpsec) {
+  ASSERT_EQ(director.add_service(mark_service(7), persistent(300)), Outcome::kOk);
+  ASSERT_EQ(director.add_server(mark_service(7), real(1), {}), Outcome::kOk);
+  director.set_marks({{.mark = 7}});
+  Sysctls sysctls;
+  sysctls.schedule_icmp = 1;
+  director.set_sysctls(sysctls);
+  for (const Protocol protocol : {Protocol::kAh, Protocol::kEsp}) {
+    Packet error = packet_of({.from = client(1), .port = 0, .protocol = protocol});
+    error.quoted = Quoted::kByError;
+    EXPECT_EQ(director.handle(now, error).action, Verdict::Action::kPass);
+  }
+  EXPECT_TRUE(director.entries(now).empty());
+}
+
 // FWD-05: an IPv4 service with an IPv6 server works through a tunnel only.
 TEST_F(Forwarding, OtherFamilyNeedsATunnel) {
   ASSERT_EQ(director.add_service(tcp_service(80), scheduled_by("rr")), Outcome::kOk);

@@ -14,22 +14,34 @@ using namespace lvspec::director;
 namespace {
 
 void furnish(Director& director) {
-  const auto serve = [&](ServiceKey key, const char* scheduler, bool persistent) {
-    ServiceSettings settings;
+  const auto serve = [&](ServiceKey key, const char* scheduler, bool persistent, ServiceSettings settings = {},
+                         ForwardMethod method = ForwardMethod::kDirectRoute) {
     settings.scheduler = scheduler;
     settings.persistent = persistent;
     settings.timeout_s = 300;
     director.add_service(key, settings);
     for (std::uint32_t n = 1; n <= 3; ++n)
-      director.add_server(key, {.family = key.family, .address = Address::v4(0xcb00710a + n), .port = key.port}, {});
+      director.add_server(key, {.family = key.family, .address = Address::v4(0xcb00710a + n), .port = key.port},
+                          {.method = method});
   };
   const Address vip = Address::v4(0xc633640a);
   serve({.protocol = Protocol::kTcp, .address = vip, .port = 80}, "rr", true);
   serve({.protocol = Protocol::kTcp, .address = vip, .port = 21}, "wlc", true);
   serve({.protocol = Protocol::kTcp, .address = vip, .port = 0}, "wrr", true);
+  serve({.protocol = Protocol::kTcp, .address = vip, .port = 8080}, "rr", false, {}, ForwardMethod::kMasquerade);
   serve({.protocol = Protocol::kUdp, .address = vip, .port = 53}, "lc", false);
+  serve({.protocol = Protocol::kUdp, .address = vip, .port = 69}, "rr", true, {.one_packet = true},
+        ForwardMethod::kTunnel);
+  serve({.protocol = Protocol::kUdp, .address = vip, .port = 5060}, "rr", true, {.engine = "sip"},
+        ForwardMethod::kMasquerade);
   serve({.protocol = Protocol::kSctp, .address = vip, .port = 9}, "rr", true);
   serve({.family = Family::kIpv6, .protocol = Protocol::kTcp, .address = vip, .port = 80}, "rr", true);
+  // What comes to no service otherwise, IPsec too.
+  serve({.fwmark = 7}, "rr", true);
+  director.set_marks({{.mark = 7}});
+  Sysctls sysctls;
+  sysctls.schedule_icmp = 1;
+  director.set_sysctls(sysctls);
 }
 
 }  // namespace
@@ -45,7 +57,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto frame = rest.first(std::min(wanted, rest.size()));
     rest = rest.subspan(frame.size());
     now += std::chrono::milliseconds(wanted);
-    if (const auto packet = parse_frame(frame)) {
+    if (auto packet = parse_frame(frame)) {
+      director.handle(now, *packet);
+      director.handle_reply(now, *packet);
+      packet->quoted = Quoted::kByError;
       director.handle(now, *packet);
       director.handle_reply(now, *packet);
     }

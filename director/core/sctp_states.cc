@@ -8,11 +8,11 @@
 namespace lvspec::director {
 namespace {
 
-constexpr SctpState kNO = SctpState::kNone, kI1 = SctpState::kInit1, kIN = SctpState::kInit,
-                    kCS = SctpState::kCookieSent, kCR = SctpState::kCookieReplied, kCW = SctpState::kCookieWait,
-                    kCO = SctpState::kCookie, kCE = SctpState::kCookieEchoed, kES = SctpState::kEstablished,
-                    kSS = SctpState::kShutdownSent, kSR = SctpState::kShutdownReceived,
-                    kSA = SctpState::kShutdownAckSent, kRJ = SctpState::kRejected, kCL = SctpState::kClosed;
+constexpr SctpState kI1 = SctpState::kInit1, kIN = SctpState::kInit, kCS = SctpState::kCookieSent,
+                    kCR = SctpState::kCookieReplied, kCW = SctpState::kCookieWait, kCO = SctpState::kCookie,
+                    kCE = SctpState::kCookieEchoed, kES = SctpState::kEstablished, kSS = SctpState::kShutdownSent,
+                    kSR = SctpState::kShutdownReceived, kSA = SctpState::kShutdownAckSent, kRJ = SctpState::kRejected,
+                    kCL = SctpState::kClosed;
 
 constexpr std::size_t kStates = 14, kEvents = 10;
 

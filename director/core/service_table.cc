@@ -8,6 +8,7 @@
 #include "director/core/faults.h"
 #include "director/core/persistence.h"
 #include "director/core/scheduler.h"
+#include "director/core/sip.h"
 #include "director/core/thresholds.h"
 
 namespace lvspec::director {
@@ -20,7 +21,7 @@ constexpr Duration kTrashPeriod = std::chrono::seconds(120);
 
 // Source: Linux ip_vs_ctl.c, ip_vs_add_service(), ip_vs_edit_service(): what is tested after the scheduler's name.
 Outcome check(const ServiceSettings& settings, Family family) {
-  if (!settings.engine.empty() && settings.engine != "sip") return Outcome::kNoSuchScheduler;
+  if (!settings.engine.empty() && settings.engine != kSipEngine) return Outcome::kNoSuchScheduler;
   if (family == Family::kIpv6 && settings.netmask == AddressMask::prefix(0)) return Outcome::kInvalid;
   return Outcome::kOk;
 }

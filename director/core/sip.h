@@ -8,6 +8,8 @@
 
 namespace lvspec::director {
 
+inline constexpr std::string_view kSipEngine = "sip";
+
 /// The Call-ID of a SIP message: of the first header line "Call-ID" or "i", in any case of letters, whose value
 /// begins with a word or word@word (RFC 3261, 25.1). It must have at most 255 bytes and CR or LF right behind it.
 /// @return a view into `message`; empty if there is none.

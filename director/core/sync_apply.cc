@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "director/core/faults.h"
+#include "director/core/sctp_states.h"
+#include "director/core/sip.h"
 #include "director/core/sync_policy.h"
 #include "director/core/tcp_states.h"
 
@@ -42,14 +44,15 @@ ForwardMethod method_of(std::uint32_t flags) {
   }
 }
 
-ConnKey key_of(const SyncEntry& said) {
+ConnKey key_of(const SyncEntry& said, EngineData::Id engine_data) {
   return {.family = said.family,
           .protocol = static_cast<Protocol>(said.protocol),
           .is_template = said.is_template(),
           .client_port = said.client_port,
           .virtual_port = said.virtual_port,
           .client = said.client,
-          .virtual_address = said.virtual_address};
+          .virtual_address = said.virtual_address,
+          .engine_data = engine_data};
 }
 
 // With a mark and without NAT templates hold no port, so port 0 is tried before the one that was said; otherwise the
@@ -74,6 +77,9 @@ RealServer* find_server(const ServiceTable& services, const SyncEntry& said) {
   return with_port(zero_first ? said.server_port : 0);
 }
 
+// The kernel reads the name as a C string: up to a zero, if there is one.
+bool is_engine_here(std::string_view name) { return name.substr(0, name.find('\0')) == kSipEngine; }
+
 bool leads_elsewhere(const ConnEntry& entry, const SyncEntry& said) {
   return entry.server_port != said.server_port || entry.server->key.address != said.server;
 }
@@ -81,7 +87,14 @@ bool leads_elsewhere(const ConnEntry& entry, const SyncEntry& said) {
 Duration timeout_of(const SyncEntry& said, const ConnEntry& entry, const Timeouts& timeouts) {
   if (said.timeout_s != 0) return seconds(said.timeout_s);
   if (said.is_template()) return kTemplateOfUnknownTimeout;
-  return seconds(entry.protocol() == Protocol::kUdp ? timeouts.udp_s : tcp_timeout_s(entry.state, timeouts));
+  switch (entry.protocol()) {
+    case Protocol::kUdp:
+      return seconds(timeouts.udp_s);
+    case Protocol::kSctp:
+      return seconds(sctp_timeout_s(entry.sctp_state));
+    default:
+      return seconds(tcp_timeout_s(entry.state, timeouts));
+  }
 }
 
 }  // namespace
@@ -98,6 +111,8 @@ std::string_view text_of(SyncLearned learned) {
       return "of an unknown protocol";
     case SyncLearned::kUnknownState:
       return "of a state that its protocol has not";
+    case SyncLearned::kNoRoom:
+      return "for which there is no room";
     case SyncLearned::kUnknownEngine:
       break;
   }
@@ -111,10 +126,13 @@ SyncLearned sync_apply(const SyncEntry& said, ServiceTable& services, ConnTable&
   if (!of_mark && states_of(said.protocol) == 0) return SyncLearned::kUnknownProtocol;
   if (!is_template && said.state >= states_of(said.protocol)) return SyncLearned::kUnknownState;
   if ((said.flags & sync_flags::kOnePacket) != 0) return SyncLearned::kOnePacket;
-  if (!said.engine.empty()) return SyncLearned::kUnknownEngine;
+  if (!said.engine.empty() && !is_engine_here(said.engine)) return SyncLearned::kUnknownEngine;
   const bool active = (said.flags & sync_flags::kInactive) == 0;
 
-  const ConnKey key = key_of(said);
+  // Connections have no use for an engine's data, and the kernel takes it of templates alone.
+  EngineData::Hold engine_data;
+  if (is_template && !said.engine_data.empty()) engine_data = connections.engine_data().hold(said.engine_data);
+  const ConnKey key = key_of(said, engine_data.id());
   ConnEntry* entry = connections.find(key);
   if (entry != nullptr && !is_template && leads_elsewhere(*entry, said)) {
     if (!active) return SyncLearned::kStale;
@@ -127,7 +145,8 @@ SyncLearned sync_apply(const SyncEntry& said, ServiceTable& services, ConnTable&
     if (!known) {
       const bool found = server != nullptr;
       if (!found) server = &services.stand_in(said.family, said.server, method_of(said.flags));
-      entry = &connections.create(key, *server, said.server_port);
+      entry = connections.create(key, *server, said.server_port);
+      if (entry == nullptr) return SyncLearned::kNoRoom;
       if (!found) entry->reply_unseen = (said.flags & sync_flags::kNoOutput) != 0;
       entry->learned = true;
       entry->fwmark = said.fwmark;
@@ -141,9 +160,13 @@ SyncLearned sync_apply(const SyncEntry& said, ServiceTable& services, ConnTable&
     entry->assured = said.state == 1;
   } else {
     connections.set_active(*entry, active);
-    entry->state = static_cast<TcpState>(said.state);
+    if (entry->protocol() == Protocol::kSctp) {
+      entry->sctp_state = static_cast<SctpState>(said.state);
+    } else {
+      entry->state = static_cast<TcpState>(said.state);
+    }
   }
-  entry->told_state = entry->state;
+  entry->told_state = entry->state_number();
   entry->packets = static_cast<std::uint32_t>(std::min(sysctls.sync_threshold, 0xfffff));
   entry->timeout = timeout_of(said, *entry, timeouts);
   if (fault(Fault::kSyncWindowNotRestarted) && is_template && known) return SyncLearned::kTaken;

@@ -194,11 +194,116 @@ TEST_F(SyncApplyTest, WhatCannotBeTaken) {
   said = connection();
   said.flags |= sync_flags::kOnePacket;
   EXPECT_EQ(learn(said), SyncLearned::kOnePacket);
-  said = tmpl();
+  for (SyncEntry of_engine : {tmpl(), connection()}) {
+    of_engine.engine = "six";
+    of_engine.engine_data = "a";
+    EXPECT_EQ(learn(of_engine), SyncLearned::kUnknownEngine);
+  }
+  EXPECT_THAT(world_.director.entries(world_.now()), SizeIs(0));
+}
+
+// Whatever protocol and state a message says, with whatever flags: no entry comes into being that the table has no
+// place for.
+TEST_F(SyncApplyTest, EveryProtocolAndStateIsSurvived) {
+  for (int protocol = 0; protocol < 256; ++protocol) {
+    for (const std::uint32_t flags : {0x83u, 0x1183u, 0x1000u, 0x3083u, 0xffffffffu}) {
+      for (const int state : {0, 1, 11, 13, 14, 300}) {
+        SyncEntry said = tmpl();
+        said.protocol = static_cast<std::uint8_t>(protocol);
+        said.flags = flags;
+        said.state = static_cast<std::uint16_t>(state);
+        const bool ours = protocol == 6 || protocol == 17 || protocol == 132 || (protocol == 0 && said.is_template());
+        EXPECT_EQ(learn(said) != SyncLearned::kUnknownProtocol, ours) << protocol << ' ' << flags;
+      }
+    }
+  }
+}
+
+// CON-32, by the state's number; version 0 takes the timeout from there.
+TEST_F(SyncApplyTest, AssociationsAreLearned) {
+  const ServiceKey key{.protocol = Protocol::kSctp, .address = vip(), .port = 80};
+  world_.serve(key, scheduled_by("rr"), {1}, 80);
+  SyncEntry said = connection();
+  said.protocol = 132;
+  said.state = 8;
+  said.timeout_s = 0;
+  EXPECT_EQ(learn(said), SyncLearned::kTaken);
+  EXPECT_EQ(the_connection().state, "ESTABLISHED");
+  EXPECT_EQ(the_connection().expires_in, 900s);
+  EXPECT_EQ(world_.server(key, 1).active, 1U);
+  said.state = 13;
+  said.flags |= sync_flags::kInactive;
+  EXPECT_EQ(learn(said), SyncLearned::kTaken);
+  EXPECT_EQ(the_connection().state, "CLOSED");
+  EXPECT_EQ(the_connection().expires_in, 61s);
+  said.timeout_s = 7;
+  learn(said);
+  EXPECT_EQ(the_connection().expires_in, 7s);
+  said.state = 14;
+  EXPECT_EQ(learn(said), SyncLearned::kUnknownState);
+}
+
+// A call is found by its id; without one the template is another.
+TEST_F(SyncApplyTest, CallsAreLearned) {
+  ServiceSettings settings = persistent(300);
+  settings.engine = "sip";
+  world_.serve(udp_service(5060), settings, {1, 1, 1}, 5060);
+  SyncEntry said = tmpl();
+  said.protocol = 17;
+  said.virtual_port = said.server_port = 5060;
+  said.engine = "sip";
+  said.engine = std::string_view("sip\0x", 5);  // as far as the zero
+  said.engine_data = "a";
+  EXPECT_EQ(learn(said), SyncLearned::kTaken);
+  said.engine = std::string_view("\0sip", 4);
+  EXPECT_EQ(learn(said), SyncLearned::kUnknownEngine);
+  said.engine = "sip";
+  for (const char* id : {"a", "b", "a", ""}) {
+    said.engine_data = id;
+    if (*id == 0) said.engine = {};
+    EXPECT_EQ(learn(said), SyncLearned::kTaken);
+  }
+  std::string ids;
+  for (const EntryView& view : world_.templates()) ids += view.engine + ":" + view.engine_data + " ";
+  EXPECT_THAT(world_.templates(), SizeIs(3)) << ids;
+  EXPECT_NE(ids.find("sip:a "), std::string::npos);
+  EXPECT_EQ(world_.server(udp_service(5060), 1).persistent, 3U);
+
+  const auto call = [&](const std::string& id) {
+    const std::string text = "OPTIONS sip:x SIP/2.0\r\nCall-ID: " + id + "\r\n";
+    Packet packet =
+        packet_of({.from = client(1), .port = 5060, .client_port = world_.fresh_port(), .protocol = Protocol::kUdp});
+    packet.payload = std::as_bytes(std::span(text));
+    return name_of(world_.director.handle(world_.now(), packet).server);
+  };
+  EXPECT_EQ(call("c"), "r3");  // rr
+  EXPECT_EQ(call("b"), "r1");
+  EXPECT_EQ(call("a"), "r1");
+
+  // Of a connection the engine is heard and forgotten.
+  said = connection();
+  said.protocol = 17;
+  said.state = 0;
+  said.virtual_port = said.server_port = 5060;
   said.engine = "sip";
   said.engine_data = "a";
-  EXPECT_EQ(learn(said), SyncLearned::kUnknownEngine);
-  EXPECT_THAT(world_.director.entries(world_.now()), SizeIs(0));
+  EXPECT_EQ(learn(said), SyncLearned::kTaken);
+  EXPECT_EQ(learn(said), SyncLearned::kTaken);
+  EXPECT_THAT(world_.connections(), SizeIs(4));
+}
+
+// SVC-22: what is full learns nothing new, but goes on with what it has.
+TEST_F(SyncApplyTest, AFullTableLearnsNothingNew) {
+  serve();
+  world_.director.limit_entries(1);
+  EXPECT_EQ(learn(tmpl(1)), SyncLearned::kTaken);
+  EXPECT_EQ(learn(tmpl(2)), SyncLearned::kNoRoom);
+  SyncEntry unbound = tmpl(3);
+  unbound.server = rip(99);
+  EXPECT_EQ(learn(unbound), SyncLearned::kNoRoom);
+  EXPECT_EQ(learn(tmpl(1)), SyncLearned::kTaken);
+  EXPECT_EQ(world_.director.refused_entries(), 2U);
+  EXPECT_THAT(world_.templates(), SizeIs(1));
 }
 
 TEST_F(SyncApplyTest, BackupOnlyHolds) {

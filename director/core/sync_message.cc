@@ -271,7 +271,7 @@ SyncMessageWriter::SyncMessageWriter(std::span<std::byte> buffer, std::size_t li
 }
 
 bool SyncMessageWriter::can_say(int version, const SyncEntry& entry) {
-  return version == 1 || (entry.family == Family::kIpv4 && entry.engine.empty());
+  return version == 1 || entry.family == Family::kIpv4;
 }
 
 bool SyncMessageWriter::add(const SyncEntry& entry) {

@@ -74,7 +74,8 @@ class SyncMessageWriter {
   bool add(const SyncEntry& entry);
   bool empty() const { return count_ == 0; }
   int version() const { return version_; }
-  /// Whether this version has words for the entry: version 0 knows neither IPv6 nor engines.
+  /// Whether this version has words for the entry: version 0 knows no IPv6. (What it leaves out, as mark, timeout and
+  /// engine, does not count.)
   static bool can_say(int version, const SyncEntry& entry);
   /// What has been added so far, ready to be sent.
   std::span<const std::byte> message() const { return buffer_.first(size_); }

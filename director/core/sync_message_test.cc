@@ -147,7 +147,6 @@ TEST(SyncMessage, Version0AsWorkedOutByHand) {
   connection.client = template_entry().client;
   connection.virtual_address = template_entry().virtual_address;
   connection.server = template_entry().server;
-  connection.engine_data = connection.engine = {};
   std::array<std::byte, 1472> memory{};
   SyncMessageWriter writer(memory, memory.size(), 0, 7);
   ASSERT_TRUE(writer.add(connection));
@@ -156,6 +155,7 @@ TEST(SyncMessage, Version0AsWorkedOutByHand) {
   EXPECT_EQ(text_of(writer.message()), text_of(hex(bytes)));
 
   connection.fwmark = connection.timeout_s = 0;  // are not said
+  connection.engine_data = connection.engine = {};
   SyncEntry tmpl = template_entry();
   tmpl.timeout_s = 0;
   const Bytes datagram = hex(bytes);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "director/core/faults.h"
+#include "director/core/sip.h"
 
 namespace lvspec::director {
 namespace {
@@ -42,6 +43,18 @@ bool is_told(TcpState state) {
       return false;
   }
 }
+bool is_told(SctpState state) {
+  switch (state) {
+    case SctpState::kEstablished:
+    case SctpState::kShutdownSent:
+    case SctpState::kShutdownReceived:
+    case SctpState::kShutdownAckSent:
+    case SctpState::kClosed:
+      return true;
+    default:
+      return false;
+  }
+}
 
 // sync_refresh_period: not again while the deadline that the backup knows is near enough to the true one, except for
 // `sync_retries` repetitions, an eighth of the period apart. @return what to remember; 0 with *due = false: not now.
@@ -74,14 +87,18 @@ std::uint32_t count_packet(ConnEntry& entry, const Sysctls& sysctls) {
   return entry.packets;
 }
 
-void tell(ConnEntry& entry, DirectorTime now, SyncSink& sink) { sink.add(now, sync_entry_of(entry)); }
+// A template of an engine that has no server is kept to oneself. Source: ip_vs_sync_conn(), "pe_data invalid".
+void tell(ConnEntry& entry, const SyncContext& context, SyncSink& sink) {
+  if (entry.has_engine && entry.server->unbound && context.sysctls.sync_version != 0) return;
+  sink.add(context.now, sync_entry_of(entry, context.engine_data));
+}
 
 // A template counts the packets of its connections, but only here: while there is a master.
-void consider_controller(const ConnEntry& entry, const Sysctls& sysctls, DirectorTime now, SyncSink& sink) {
+void consider_controller(const ConnEntry& entry, const SyncContext& context, SyncSink& sink) {
   ConnEntry* const tmpl = entry.controller();
   if (tmpl == nullptr || fault(Fault::kSyncWithoutTemplates)) return;
-  const std::uint32_t packets = count_packet(*tmpl, sysctls);
-  if (sync_due(*tmpl, packets, sysctls, now)) tell(*tmpl, now, sink);
+  const std::uint32_t packets = count_packet(*tmpl, context.sysctls);
+  if (sync_due(*tmpl, packets, context.sysctls, context.now)) tell(*tmpl, context, sink);
 }
 
 }  // namespace
@@ -96,12 +113,15 @@ bool sync_due(ConnEntry& entry, std::uint32_t packets, const Sysctls& sysctls, D
       !fault(Fault::kSyncPersistModeIgnored)) {
     return false;
   }
-  const bool stateful = !is_template && entry.protocol() == Protocol::kTcp;
-  if (stateful && !is_told(entry.state)) return false;
-  const bool changed = stateful && entry.state != entry.told_state;
+  const bool tcp = !is_template && entry.protocol() == Protocol::kTcp;
+  const bool sctp = !is_template && entry.protocol() == Protocol::kSctp;
+  if ((tcp && !is_told(entry.state)) || (sctp && !is_told(entry.sctp_state))) return false;
+  const bool changed = (tcp || sctp) && entry.state_number() != entry.told_state;
+  const bool established =
+      (tcp && entry.state == TcpState::kEstablished) || (sctp && entry.sctp_state == SctpState::kEstablished);
   bool due = true;
   std::uint32_t deadline = (sync_ticks(now) + static_cast<std::uint32_t>(ticks_of(entry.timeout))) & ~kRetryBits;
-  if (!changed || entry.state == TcpState::kEstablished) {
+  if (!changed || established) {
     deadline = deadline_to_tell(entry, sysctls, now, &due);
     if (!due) return false;
     const auto threshold = static_cast<std::uint32_t>(sysctls.sync_threshold);
@@ -112,12 +132,12 @@ bool sync_due(ConnEntry& entry, std::uint32_t packets, const Sysctls& sysctls, D
       return false;
     }
   }
-  entry.told_state = entry.state;
+  entry.told_state = entry.state_number();
   entry.sync_deadline = deadline;
   return true;
 }
 
-SyncEntry sync_entry_of(const ConnEntry& entry) {
+SyncEntry sync_entry_of(const ConnEntry& entry, const EngineData& engine_data) {
   SyncEntry said;
   said.family = entry.family;
   said.protocol = static_cast<std::uint8_t>(entry.protocol());
@@ -129,7 +149,7 @@ SyncEntry sync_entry_of(const ConnEntry& entry) {
   } else {
     if (!entry.active) said.flags |= sync_flags::kInactive;
     if (entry.reply_unseen) said.flags |= sync_flags::kNoOutput;
-    said.state = static_cast<std::uint16_t>(entry.state);
+    said.state = entry.state_number();
   }
   if (entry.learned) said.flags |= sync_flags::kSync;
   said.client_port = entry.client_port;
@@ -140,27 +160,33 @@ SyncEntry sync_entry_of(const ConnEntry& entry) {
   said.client = entry.client();
   said.virtual_address = entry.virtual_address();
   said.server = entry.server->key.address;
+  if (entry.has_engine) {
+    said.engine = kSipEngine;
+    said.engine_data = engine_data.text(entry.engine_data());
+  }
   return said;
 }
 
-void sync_after_packet(ConnEntry& entry, const Sysctls& sysctls, DirectorTime now, SyncSink* sink) {
+void sync_after_packet(ConnEntry& entry, const SyncContext& context, SyncSink* sink) {
+  const Sysctls& sysctls = context.sysctls;
   const std::uint32_t packets = count_packet(entry, sysctls);
   if (!entry.hashed) {
     // A one-packet entry is never sent, its template is; that counts the packet also where there is no master.
     if (sink == nullptr && entry.controller() != nullptr) count_packet(*entry.controller(), sysctls);
-    if (sink != nullptr && sysctls.sync_version != 0) consider_controller(entry, sysctls, now, *sink);
+    if (sink != nullptr && sysctls.sync_version != 0) consider_controller(entry, context, *sink);
     return;
   }
   if (sink == nullptr) return;
-  const bool due = sync_due(entry, packets, sysctls, now);
-  if (due) tell(entry, now, *sink);
+  const bool due = sync_due(entry, packets, sysctls, context.now);
+  if (due) tell(entry, context, *sink);
   // With version 0 a template goes out only behind one of its connections.
-  if (due || sysctls.sync_version != 0) consider_controller(entry, sysctls, now, *sink);
+  if (due || sysctls.sync_version != 0) consider_controller(entry, context, *sink);
 }
 
-void sync_after_extension(ConnEntry& entry, const Sysctls& sysctls, DirectorTime now, SyncSink* sink) {
+void sync_after_extension(ConnEntry& entry, const SyncContext& context, SyncSink* sink) {
   if (sink == nullptr) return;
-  if (sync_due(entry, static_cast<std::uint32_t>(sysctls.sync_threshold), sysctls, now)) tell(entry, now, *sink);
+  const auto packets = static_cast<std::uint32_t>(context.sysctls.sync_threshold);
+  if (sync_due(entry, packets, context.sysctls, context.now)) tell(entry, context, *sink);
 }
 
 bool sync_sysctls_valid(const Sysctls& sysctls) {

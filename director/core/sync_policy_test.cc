@@ -91,6 +91,56 @@ TEST_F(SyncPolicyTest, AnEndIsToldAtOnce) {
   EXPECT_EQ(ear_.take(), "6");
 }
 
+// SCTP: ESTABLISHED 8 by the count; S-SENT 9, S-RECEIVED 10, S-ACK-SENT 11 and CLOSED 13 at once; what comes before
+// never, REJECTED 12 neither (SYN-03).
+TEST_F(SyncPolicyTest, AnAssociationIsToldByItsStates) {
+  world_.serve({.protocol = Protocol::kSctp, .address = vip(), .port = 9}, scheduled_by("rr"), {1});
+  const Flow flow{.from = client(1), .port = 9, .client_port = 4000, .protocol = Protocol::kSctp};
+  const auto told = [&](SctpEvent event, bool is_reply = false) {
+    Packet packet = packet_of(flow);
+    packet.sctp = {.first = event, .event = event};
+    if (is_reply) {
+      std::swap(packet.source, packet.destination);
+      std::swap(packet.source_port, packet.destination_port);
+      world_.director.handle_reply(world_.now(), packet);
+    } else {
+      world_.director.handle(world_.now(), packet);
+    }
+    return ear_.take();
+  };
+  EXPECT_EQ(told(SctpEvent::kInit), "");  // INIT1
+  EXPECT_EQ(told(SctpEvent::kInit), "");  // INIT
+  EXPECT_EQ(told(SctpEvent::kInit), "");  // third, and still INIT
+  told(SctpEvent::kInitAck, true);        // C-SENT
+  told(SctpEvent::kCookieAck, true);      // ESTABLISHED
+  for (int packet = 4; packet <= 53; ++packet) {
+    EXPECT_EQ(told(SctpEvent::kData), packet == 53 ? "8" : "") << packet;
+  }
+  EXPECT_EQ(told(SctpEvent::kShutdown), "10");
+  EXPECT_EQ(told(SctpEvent::kData), "");
+  EXPECT_EQ(told(SctpEvent::kAbort), "13");
+  EXPECT_EQ(ear_.heard().back().protocol, 132);
+  EXPECT_EQ(ear_.heard().back().timeout_s, 61U);
+}
+
+// The Call-ID goes with the template, not with its connections.
+TEST_F(SyncPolicyTest, ACallIsToldWithItsId) {
+  ServiceSettings settings = persistent(300);
+  settings.engine = "sip";
+  world_.serve(udp_service(5060), settings, {1});
+  const std::string text = "OPTIONS sip:x SIP/2.0\r\nCall-ID: a@b\r\n";
+  Packet packet = packet_of({.from = client(1), .port = 5060, .client_port = 4000, .protocol = Protocol::kUdp});
+  packet.payload = std::as_bytes(std::span(text));
+  for (int i = 0; i < 3; ++i) world_.director.handle(world_.now(), packet);
+  EXPECT_EQ(ear_.take(), "TT0T");
+  const SyncEntry& tmpl = ear_.heard()[0];
+  EXPECT_EQ(tmpl.engine, "sip");
+  EXPECT_EQ(tmpl.engine_data, "a@b");
+  EXPECT_EQ(tmpl.protocol, 17);
+  EXPECT_EQ(tmpl.virtual_port, 5060);
+  EXPECT_EQ(ear_.heard()[2].engine_data, "");
+}
+
 TEST_F(SyncPolicyTest, APeriodOfZeroTellsOnce) {
   sysctls([](Sysctls& s) {
     s.sync_threshold = 2;

@@ -8,8 +8,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <system_error>
 
 #include "director/control/control.h"
@@ -30,14 +30,9 @@ struct Options {
   std::vector<std::string> addresses;
   std::string fault;
   int timers_hz = 0;
+  std::size_t max_entries = std::size_t{1} << 24;
   bool list_faults = false, describe = false;
   Forwarder::Options forwarder;
-
-  std::optional<Address> own_ipv4() const {
-    for (const auto& [family, address] : forwarder.own_addresses)
-      if (family == Family::kIpv4) return address;
-    return std::nullopt;
-  }
 };
 
 [[noreturn]] void fail(const std::string& attempt) {
@@ -82,8 +77,14 @@ void serve(Director& director, Clock& clock, const Options& options) {
   if (!options.netns.empty()) enter_namespace(options.netns);
   Forwarder forwarder(director, clock, options.forwarder);
   forwarder.log = control.log;
-  control.frame_counts = [&] { return forwarder.counters().all(); };
-  SyncDaemon sync(director, clock, options.own_ipv4());
+  constexpr const char* kNoRoom = "no room for an entry";
+  control.frame_counts = [&] {
+    auto counts = forwarder.counters().all();
+    counts[kNoRoom] = director.refused_entries();
+    return counts;
+  };
+  bool full_said = false;
+  SyncDaemon sync(director, clock, options.forwarder.own_addresses);
   sync.log = control.log;
   control.sync = &sync;
   // A sync message that came before the fence waits in another socket.
@@ -107,6 +108,10 @@ void serve(Director& director, Clock& clock, const Options& options) {
     while (forwarder.run_once()) {
     }
     sync.receive();
+    if (!full_said && director.refused_entries() != 0) {
+      control.log(fmt::format("{}: dropped, as will be others; see --max-entries", kNoRoom));
+      full_said = true;
+    }
     director.expire(clock.now());
     forwarder.expire(clock.now());
     sync.flush_due(clock.now());
@@ -165,6 +170,11 @@ int run(int argc, char** argv) {
          "timers are late as those of a Linux kernel with this HZ (100, 250, 1000), for comparisons; 0: exact")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
+  app.add_option("--max-entries", options.max_entries,
+                 "connection entries and templates, together, beyond which a packet that needs a new one is dropped; "
+                 "0: as many as memory holds")
+      ->check(CLI::Range(std::size_t{0}, std::numeric_limits<std::size_t>::max()))
+      ->capture_default_str();
   app.add_flag("--describe", options.describe, "print what this director can do, as JSON, and end")
       ->excludes(control);
 #ifdef LVSPEC_FAULTS
@@ -206,6 +216,7 @@ int run(int argc, char** argv) {
 #endif
   Director director;
   director.set_timer_wheel(options.timers_hz);
+  director.limit_entries(options.max_entries);
   std::vector<std::pair<Family, Address>> own;
   for (const auto& [family, address] : options.forwarder.own_addresses) own.emplace_back(family, address);
   director.set_own_addresses(std::move(own));

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -21,7 +22,6 @@ namespace {
 using std::chrono::seconds;
 
 constexpr Duration kPatience = seconds(2);  // SYN-02
-constexpr std::size_t kHeaders = 20 + 8;    // IPv4, UDP
 constexpr int kMasterMtu = 1500;            // whatever the interface says
 constexpr int kLargestMtu = 65535;
 constexpr int kSmallestBackup = 1024;
@@ -49,17 +49,45 @@ void set(const Socket& socket, int level, int option, const T& value, const char
   if (setsockopt(socket.fd(), level, option, &value, sizeof value) != 0) fail(fmt::format("setsockopt({})", name));
 }
 
-sockaddr_in address_of(const in_addr& address, std::uint16_t port) {
-  sockaddr_in result{};
-  result.sin_family = AF_INET;
-  result.sin_addr = address;
-  result.sin_port = htons(port);
-  return result;
+/// A socket address of either family.
+struct Endpoint {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  Endpoint(Family family, const Address& address, std::uint16_t port, int interface) {
+    if (family == Family::kIpv6) {
+      auto& six = reinterpret_cast<sockaddr_in6&>(storage);
+      six.sin6_family = AF_INET6;
+      six.sin6_port = htons(port);
+      six.sin6_scope_id = static_cast<std::uint32_t>(interface);
+      std::memcpy(&six.sin6_addr, address.bytes.data(), sizeof six.sin6_addr);
+      size = sizeof six;
+    } else {
+      auto& four = reinterpret_cast<sockaddr_in&>(storage);
+      four.sin_family = AF_INET;
+      four.sin_port = htons(port);
+      std::memcpy(&four.sin_addr, address.bytes.data(), sizeof four.sin_addr);
+      size = sizeof four;
+    }
+  }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+void bind_to(const Socket& socket, const Endpoint& address) {
+  if (bind(socket.fd(), address.get(), address.size) != 0) fail("bind");
 }
 
-void bind_to(const Socket& socket, const sockaddr_in& address) {
-  if (bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail("bind");
-}
+/// Where messages go to or come from.
+struct Group {
+  Family family;
+  Address address;
+
+  int domain() const { return family == Family::kIpv6 ? AF_INET6 : AF_INET; }
+  std::size_t headers() const { return (family == Family::kIpv6 ? 40 : 20) + 8; }  // IP, UDP
+  bool is_multicast() const {
+    return family == Family::kIpv6 ? address.bytes[0] == 0xff : address.bytes[0] >> 4 == 0xe;
+  }
+};
 
 ifreq request_for(const std::string& interface) {
   ifreq request{};
@@ -67,9 +95,14 @@ ifreq request_for(const std::string& interface) {
   return request;
 }
 
-bool has_address(const Socket& socket, const std::string& interface) {
-  ifreq request = request_for(interface);
-  return ioctl(socket.fd(), SIOCGIFADDR, &request) == 0;
+bool has_address(const std::string& interface, int domain) {
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) fail("getifaddrs");
+  bool found = false;
+  for (const ifaddrs* one = first; one != nullptr && !found; one = one->ifa_next)
+    found = one->ifa_addr != nullptr && one->ifa_addr->sa_family == domain && interface == one->ifa_name;
+  freeifaddrs(first);
+  return found;
 }
 
 int mtu_of(const Socket& socket, const std::string& interface) {
@@ -79,8 +112,8 @@ int mtu_of(const Socket& socket, const std::string& interface) {
 }
 
 /// A socket that hears and speaks on this interface alone.
-Socket socket_on(const std::string& interface) {
-  Socket socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
+Socket socket_on(const std::string& interface, int domain) {
+  Socket socket(::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
   if (socket.fd() < 0) fail("socket");
   if (setsockopt(socket.fd(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
                  static_cast<socklen_t>(interface.size() + 1)) != 0)
@@ -88,40 +121,54 @@ Socket socket_on(const std::string& interface) {
   return socket;
 }
 
-void connect_master(const Socket& socket, const protocol::Daemon& daemon, const in_addr& group, std::uint16_t port,
+void connect_master(const Socket& socket, const protocol::Daemon& daemon, const Group& group, std::uint16_t port,
                     const std::optional<Address>& own) {
-  ip_mreqn on{};
-  on.imr_ifindex = static_cast<int>(if_nametoindex(daemon.interface.c_str()));
-  set(socket, IPPROTO_IP, IP_MULTICAST_IF, on, "IP_MULTICAST_IF");
-  set(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, "IP_MULTICAST_LOOP");
-  set(socket, IPPROTO_IP, IP_MULTICAST_TTL, int{daemon.ttl}, "IP_MULTICAST_TTL");
-  if (!has_address(socket, daemon.interface) && own) {
-    set(socket, IPPROTO_IP, IP_TRANSPARENT, 1, "IP_TRANSPARENT");
-    in_addr source{};
-    source.s_addr = htonl(own->v4_host_order());
-    bind_to(socket, address_of(source, 0));
+  const int interface = static_cast<int>(if_nametoindex(daemon.interface.c_str()));
+  const bool six = group.family == Family::kIpv6;
+  if (six) {
+    set(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, interface, "IPV6_MULTICAST_IF");
+    set(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "IPV6_MULTICAST_LOOP");
+    set(socket, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, int{daemon.ttl}, "IPV6_MULTICAST_HOPS");
+  } else {
+    ip_mreqn on{};
+    on.imr_ifindex = interface;
+    set(socket, IPPROTO_IP, IP_MULTICAST_IF, on, "IP_MULTICAST_IF");
+    set(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, "IP_MULTICAST_LOOP");
+    set(socket, IPPROTO_IP, IP_MULTICAST_TTL, int{daemon.ttl}, "IP_MULTICAST_TTL");
   }
-  const sockaddr_in to = address_of(group, port);
-  if (connect(socket.fd(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) fail("connect");
+  if (own && !has_address(daemon.interface, group.domain())) {
+    set(socket, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1, "IP_TRANSPARENT");
+    bind_to(socket, Endpoint(group.family, *own, 0, 0));
+  }
+  const Endpoint to(group.family, group.address, port, interface);
+  if (connect(socket.fd(), to.get(), to.size) != 0) fail("connect");
 }
 
-void join_backup(const Socket& socket, const protocol::Daemon& daemon, const in_addr& group, std::uint16_t port) {
+void join_backup(const Socket& socket, const protocol::Daemon& daemon, const Group& group, std::uint16_t port) {
+  const int interface = static_cast<int>(if_nametoindex(daemon.interface.c_str()));
   set(socket, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
-  bind_to(socket, address_of(group, port));
-  ip_mreqn on{};
-  on.imr_multiaddr = group;
-  on.imr_ifindex = static_cast<int>(if_nametoindex(daemon.interface.c_str()));
-  set(socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, on, "IP_ADD_MEMBERSHIP");
+  bind_to(socket, Endpoint(group.family, group.address, port, interface));
+  if (group.family == Family::kIpv6) {
+    ipv6_mreq on{};
+    std::memcpy(&on.ipv6mr_multiaddr, group.address.bytes.data(), sizeof on.ipv6mr_multiaddr);
+    on.ipv6mr_interface = static_cast<unsigned>(interface);
+    set(socket, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, on, "IPV6_ADD_MEMBERSHIP");
+  } else {
+    ip_mreqn on{};
+    std::memcpy(&on.imr_multiaddr, group.address.bytes.data(), sizeof on.imr_multiaddr);
+    on.imr_ifindex = interface;
+    set(socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, on, "IP_ADD_MEMBERSHIP");
+  }
 }
 
 /// What the kernel would make of it. Source: Linux ip_vs_sync.c, start_sync_thread().
-std::uint16_t message_size(const protocol::Daemon& daemon, int mtu) {
+std::uint16_t message_size(const protocol::Daemon& daemon, int mtu, std::size_t headers) {
   const bool backup = daemon.role == "backup";
-  const int most = kLargestMtu - static_cast<int>(kHeaders);
+  const int most = kLargestMtu - static_cast<int>(headers);
   if (daemon.max_length != 0)
     return static_cast<std::uint16_t>(std::clamp<int>(daemon.max_length, backup ? kSmallestBackup : 1, most));
   const int of_mtu = backup ? std::clamp(mtu, kMasterMtu, kLargestMtu) : kMasterMtu;
-  return static_cast<std::uint16_t>(of_mtu - static_cast<int>(kHeaders));
+  return static_cast<std::uint16_t>(of_mtu - static_cast<int>(headers));
 }
 
 }  // namespace
@@ -136,12 +183,18 @@ struct SyncDaemon::Channel {
   DirectorTime first_entry;
 };
 
-SyncDaemon::SyncDaemon(Director& director, Clock& clock, std::optional<Address> own)
-    : director_(director), clock_(clock), own_(own) {}
+SyncDaemon::SyncDaemon(Director& director, Clock& clock, std::vector<FamilyAddress> own)
+    : director_(director), clock_(clock), own_(std::move(own)) {}
 
 SyncDaemon::~SyncDaemon() {
   director_.set_sync_master(nullptr);
   director_.set_sync_backup(false);
+}
+
+std::optional<Address> SyncDaemon::own(Family family) const {
+  for (const auto& [of, address] : own_)
+    if (of == family) return address;
+  return std::nullopt;
 }
 
 Refusal SyncDaemon::start(const protocol::Daemon& daemon) {
@@ -150,11 +203,13 @@ Refusal SyncDaemon::start(const protocol::Daemon& daemon) {
     throw BadRequest(fmt::format("role \"{}\": neither master nor backup", daemon.role));
   if (daemon.sync_id > 255) throw BadRequest(fmt::format("sync_id {}: not 0..255", daemon.sync_id));
   if (role_of(daemon.role)) return {"daemon-running", "Daemon has already run"};
-  in_addr group{};
-  if (inet_pton(AF_INET, daemon.group.c_str(), &group) != 1)
-    return {"unsupported", fmt::format("group {}: only IPv4 groups are supported", daemon.group)};
-  if (!IN_MULTICAST(ntohl(group.s_addr)))
-    throw BadRequest(fmt::format("group \"{}\": not a multicast address", daemon.group));
+  Group group{};
+  group.address = address_of(daemon.group, "group", &group.family);
+  if (!group.is_multicast()) throw BadRequest(fmt::format("group \"{}\": not a multicast address", daemon.group));
+  // Messages have no words for tunnels to servers of another family (FWD-05).
+  for (const VirtualService* service : director_.services())
+    for (const RealServer* server : service->servers)
+      if (server->key.family != service->key.family) return {code_of(Outcome::kInvalid), text_of(Outcome::kInvalid)};
   if (daemon.interface.size() >= IFNAMSIZ || if_nametoindex(daemon.interface.c_str()) == 0)
     return {"no-such-device", "No such device"};
 
@@ -163,12 +218,13 @@ Refusal SyncDaemon::start(const protocol::Daemon& daemon) {
   Role role{daemon, {}};
   try {
     for (std::size_t i = 0; i < ports_; ++i) {
-      Socket socket = socket_on(daemon.interface);
+      Socket socket = socket_on(daemon.interface, group.domain());
       const auto port = static_cast<std::uint16_t>(daemon.port + i);
-      if (i == 0) role.daemon.max_length = message_size(daemon, mtu_of(socket, daemon.interface));
+      if (i == 0) role.daemon.max_length = message_size(daemon, mtu_of(socket, daemon.interface), group.headers());
       if (sysctls.sync_sock_size > 0)
         set(socket, SOL_SOCKET, master ? SO_SNDBUF : SO_RCVBUF, sysctls.sync_sock_size, "sync_sock_size");
-      master ? connect_master(socket, daemon, group, port, own_) : join_backup(socket, daemon, group, port);
+      master ? connect_master(socket, daemon, group, port, own(group.family))
+             : join_backup(socket, daemon, group, port);
       role.channels.push_back(std::make_unique<Channel>(std::move(socket)));
     }
   } catch (const std::system_error& error) {

@@ -13,6 +13,7 @@
 #include "director/control/sync_daemons.h"
 #include "director/core/director.h"
 #include "director/core/sync_message.h"
+#include "director/io/neighbours.h"
 
 namespace lvspec::director {
 
@@ -28,8 +29,8 @@ namespace lvspec::director {
 /// All is told the time by the director's clock: with a manual clock the messages leave when it is moved.
 class SyncDaemon final : public SyncDaemons, private SyncSink {
  public:
-  /// @param own  the address to speak as where the interface has none
-  SyncDaemon(Director& director, Clock& clock, std::optional<Address> own);
+  /// @param own  addresses to speak as where the interface has none, the first of the group's family
+  SyncDaemon(Director& director, Clock& clock, std::vector<FamilyAddress> own);
   ~SyncDaemon();
   SyncDaemon(const SyncDaemon&) = delete;
   SyncDaemon& operator=(const SyncDaemon&) = delete;
@@ -62,11 +63,12 @@ class SyncDaemon final : public SyncDaemons, private SyncSink {
   void send(Channel& channel);
   void take(std::span<const std::byte> datagram);
   void note(const std::string& what);
+  std::optional<Address> own(Family family) const;
   std::optional<Role>& role_of(const std::string& role) { return role == "master" ? master_ : backup_; }
 
   Director& director_;
   Clock& clock_;
-  std::optional<Address> own_;
+  std::vector<FamilyAddress> own_;
   std::optional<Role> master_, backup_;
   std::size_t ports_ = 1;
   std::vector<std::byte> received_;

@@ -98,7 +98,7 @@ Result<std::unique_ptr<DirectorUnderTest>> start_at(World& world, const Node& no
   DirectorSite site;
   site.netns = &node.netns;
   if (factory.place == DirectorPlace::kInline) {
-    site.stack_interface = "stack0";
+    site.stack_interface = World::kStackInterface;
     site.stack_netns = &stack;
   }
   site.addresses = {dip};

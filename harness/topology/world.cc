@@ -355,7 +355,7 @@ Result<World> World::build(const Topology& topology) {
   };
   LVSPEC_TRY(
       furnish_director(batches[1], "director", kDirectorByte, topology.director_place, &world.director_stack_));
-  if (!world.director_stack_.empty()) world.stack_port_ = Port{"stack0", kStack0, node_mac(kDirectorByte), 0};
+  if (!world.director_stack_.empty()) world.stack_port_ = Port{World::kStackInterface, kStack0, node_mac(kDirectorByte), 0};
   if (topology.standby_place) {
     LVSPEC_TRY(
         furnish_director(batches.back(), "standby", kStandbyByte, *topology.standby_place, &world.standby_stack_));

@@ -47,8 +47,9 @@ class World {
   /// director, linked to it by the pair `stack0` (director's side) and `eth0` (this side).
   NetworkNamespace& director_stack() { return director_stack_.empty() ? director().netns : director_stack_[0]; }
   NetworkNamespace& standby_stack() { return standby_stack_.empty() ? standby().netns : standby_stack_[0]; }
-  /// kInline only, and the same for the standby but for the MAC: the director's side of that pair, and the MAC that
-  /// both its wire and its stack have.
+  /// The name of the director's side of that pair, whichever of the two directors has one.
+  static constexpr const char* kStackInterface = "stack0";
+  /// That side of the first director, kInline only, and the MAC that both its wire and its stack have.
   const Port& stack_port() const { return stack_port_; }
 
   /// Raises or cuts the link of a node, at the switch's end: the node sees its carrier go. When it returns from

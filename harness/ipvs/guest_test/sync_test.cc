@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -15,6 +16,7 @@
 #include "harness/adapters/bundled.h"
 #include "harness/adapters/kernel_ipvs.h"
 #include "harness/lab/bench.h"
+#include "harness/probe/frame.h"
 
 namespace lvspec {
 namespace {
@@ -49,7 +51,7 @@ class Sync : public ::testing::TestWithParam<std::tuple<const char*, const char*
   void SetUp() override {
     auto bench = BenchPlan()
                      .clients(3)
-                     .real_servers(3, {.tcp = {80, 443}, .udp = {53}})
+                     .real_servers(3, {.tcp = {80, 443}, .udp = {53, 5060}})
                      .build(uml_lab(), factory_of(std::get<0>(GetParam())), factory_of(std::get<1>(GetParam())));
     ASSERT_TRUE(bench.ok()) << bench.error().message;
     bench_.emplace(*std::move(bench));
@@ -238,6 +240,34 @@ TEST_P(Sync, IPv6AndMarks) {
   EXPECT_EQ(bench_->client(1, AF_INET6).connect(kVip6, 443).server, held.answer().server);
 }
 
+// The messages may go by IPv6 as well; the group is only the way.
+TEST_P(Sync, AGroupOfIPv6) {
+  serve(TcpService(kVip, 80).scheduler("rr").persistent(300s));
+  const IpAddress group = IpAddress::of("ff05::81");
+  ASSERT_EQ(said(bench_->director().start_daemon({.role = SyncRole::kMaster, .group = group})), "ok");
+  ASSERT_EQ(said(bench_->standby().start_daemon({.role = SyncRole::kBackup, .group = group})), "ok");
+  EXPECT_EQ(bench_->tables().daemons.at(0), (SyncDaemon{SyncRole::kMaster, "eth0", 0, 1452, group, 8848, 1}));
+  EXPECT_EQ(bench_->standby_tables().daemons.at(0), (SyncDaemon{SyncRole::kBackup, "eth0", 0, 1452, group, 8848, 1}));
+  bench_->client(1).connect(kVip, 80);
+  bench_->let_sync_arrive();
+  EXPECT_THAT(bench_->standby_templates(), SizeIs(1)) << belief();
+}
+
+// Messages have no words for a server of another family than its service's.
+TEST_P(Sync, MixedFamiliesAndDaemonsDoNotMeet) {
+  RealServer other;
+  other.address = IpAddress::of("2001:db8:113::b");
+  other.port = 80;
+  other.method = ForwardMethod::kTunnel;
+  VirtualService mixed = TcpService(kVip, 81).scheduler("rr");
+  ASSERT_EQ(said(bench_->director().add_service(mixed)), "ok");
+  ASSERT_EQ(said(bench_->director().start_daemon({.role = SyncRole::kMaster})), "ok");
+  EXPECT_NE(said(bench_->director().add_server(mixed.id, other)), "ok");
+  ASSERT_EQ(said(bench_->director().stop_daemon(SyncRole::kMaster)), "ok");
+  ASSERT_EQ(said(bench_->director().add_server(mixed.id, other)), "ok");
+  EXPECT_NE(said(bench_->director().start_daemon({.role = SyncRole::kMaster})), "ok");
+}
+
 TEST_P(Sync, AnotherSyncIdIsNotHeard) {
   serve(TcpService(kVip, 80).scheduler("rr").persistent(300s));
   ASSERT_EQ(said(bench_->director().start_daemon({.role = SyncRole::kMaster, .sync_id = 5})), "ok");
@@ -250,6 +280,86 @@ TEST_P(Sync, AnotherSyncIdIsNotHeard) {
   bench_->client(1).connect(kVip, 80);
   bench_->let_sync_arrive();
   EXPECT_THAT(bench_->standby_templates(), SizeIs(1)) << belief();
+}
+
+// A call stays with its server after fail-over. (The kernel does not show the Call-IDs of what it has learned.)
+TEST_P(Sync, Calls) {
+  serve(UdpService(kVip, 5060).scheduler("rr").persistent(300s).pe("sip"));
+  ASSERT_EQ(said(bench_->start_sync()), "ok");
+  const auto call = [&](int client, const std::string& id) {
+    return bench_->client(client)
+        .ask(kVip, 5060, "OPTIONS sip:bob@example.net SIP/2.0\r\nCall-ID: " + id + "\r\n")
+        .server;
+  };
+  const auto calls = [](const std::vector<Entry>& templates) {
+    std::vector<std::string> lines;
+    for (const Entry& entry : templates)
+      lines.push_back(
+          fmt::format("{} {} -> {} {}", entry.client.str(), entry.target.str(), entry.server.str(), entry.state));
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  };
+  const std::string first = call(1, "a@x"), second = call(1, "b@x"), third = call(2, "a@x");
+  bench_->let_sync_arrive();
+  EXPECT_THAT(bench_->standby_templates(), SizeIs(3)) << belief();
+  EXPECT_EQ(calls(bench_->standby_templates()), calls(bench_->templates())) << belief();
+  bench_->fail_over();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(call(1, "a@x"), first);
+    EXPECT_EQ(call(1, "b@x"), second);
+    EXPECT_EQ(call(2, "a@x"), third);
+  }
+}
+
+// In version 0 a template follows its connection's third packet, and its Call-ID is lost.
+TEST_P(Sync, CallsInVersion0) {
+  serve(UdpService(kVip, 5060).scheduler("rr").persistent(300s).pe("sip"));
+  ASSERT_EQ(said(bench_->set_sysctl("sync_version", 0)), "ok");
+  ASSERT_EQ(said(bench_->start_sync()), "ok");
+  for (int i = 0; i < 3; ++i)
+    bench_->client(1).ask(kVip, 5060, "OPTIONS sip:bob@example.net SIP/2.0\r\nCall-ID: a\r\n", 4000);
+  bench_->let_sync_arrive();
+  EXPECT_THAT(bench_->standby_connections(), SizeIs(1)) << belief();
+  EXPECT_THAT(bench_->standby_templates(), SizeIs(1)) << belief();
+  // Nobody asks for a template without an id: a call from another port is scheduled, and gets a template of its own.
+  bench_->fail_over();
+  bench_->client(1).ask(kVip, 5060, "OPTIONS sip:bob@example.net SIP/2.0\r\nCall-ID: a\r\n", 4001);
+  EXPECT_THAT(bench_->standby_templates(), SizeIs(2)) << belief();
+}
+
+// SCTP is told in ESTABLISHED by the count, and at its end at once (SYN-03).
+TEST_P(Sync, Associations) {
+  serve(SctpService(kVip, 5061).scheduler("rr"));
+  ASSERT_EQ(said(bench_->set_sysctl("sloppy_sctp", 1)), "ok");
+  ASSERT_EQ(said(bench_->start_sync()), "ok");
+  BenchClient mute = bench_->mute_client(1);
+  constexpr std::uint8_t kData = 0, kInit = 1, kAbort = 6, kShutdown = 7, kCookieEcho = 10;
+  const std::vector<std::vector<std::uint8_t>> paths = {
+      {kInit, kCookieEcho},
+      {kInit, kCookieEcho, kData},
+      {kInit, kInit, kInit},
+      {kInit, kInit, kInit, kCookieEcho},
+      {kInit, kCookieEcho, kShutdown},
+      {kInit, kCookieEcho, kData, kShutdown},
+      {kInit, kCookieEcho, kData, kAbort},
+      {kInit, kAbort},
+      {kData, kData, kData, kData},
+      {kData},
+  };
+  std::uint16_t from = 4000;
+  for (const auto& path : paths) {
+    for (const std::uint8_t chunk : path) mute.send_packet(kVip, 132, sctp_packet(from, 5061, sctp_chunk(chunk)));
+    ++from;
+  }
+  bench_->let_sync_arrive();
+  std::vector<std::string> told;
+  for (const Entry& entry : bench_->standby_connections()) {
+    told.push_back(fmt::format("{} {}", entry.client.port, entry.state));
+    EXPECT_THAT(entry.expires_in, entry.state == "ESTABLISHED" ? AllOf(Ge(895s), Le(900s)) : AllOf(Ge(55s), Le(61s)));
+  }
+  std::sort(told.begin(), told.end());
+  EXPECT_THAT(told, ElementsAre("4001 ESTABLISHED", "4004 S-RECEIVED", "4005 S-RECEIVED", "4006 CLOSED",
+                                "4007 CLOSED", "4008 ESTABLISHED"));
 }
 
 // A client's worth of connections more than one message holds, over several ports (SYN-15).
