@@ -32,6 +32,11 @@ ConnTable::Stored stored(const VirtualService& service, const Packet& packet) {
   return one_packet ? ConnTable::Stored::kOnePacket : ConnTable::Stored::kYes;
 }
 
+// Source: Linux ip_vs_core.c, ip_vs_in_icmp(), handle_response_icmp(): __ip_vs_conn_put().
+bool restarts_timer(const Packet& packet) {
+  return packet.quoted == Quoted::kNo || fault(Fault::kErrorsRestartTimers);
+}
+
 // Does the packet want to begin a connection? Source: Linux ip_vs_core.c, is_new_conn().
 bool opens(const Packet& packet) {
   if (packet.protocol == Protocol::kTcp) return packet.tcp.syn;
@@ -245,7 +250,7 @@ Verdict Director::State::follow_new(DirectorTime now, ConnEntry* entry, const Pa
 Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet& packet) {
   Verdict verdict = verdict_of(entry);
   if (packet.quoted != Quoted::kByTunnelError) count_packet(*entry.server, packet, /*is_reply=*/false);
-  // An ICMP error says nothing about the connection's state, but it does restart the timer (FWD-12).
+  // An ICMP error says nothing about the connection's state, and starts only the timer of a new one (FWD-12).
   if (packet.quoted == Quoted::kNo) {
     connections.update_state(entry, /*is_reply=*/false, packet, timeouts, defence.secure_tcp());
     sync_after_packet(entry, sync_context(now), sync_sink);
@@ -259,7 +264,7 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
     connections.remove(entry);  // one packet was all (CON-50); its template has been armed (CON-51)
     return verdict;
   }
-  connections.arm(entry, now);
+  if (!entry.armed() || restarts_timer(packet)) connections.arm(entry, now);
   if (entry.controller() != nullptr) {
     if (fault(Fault::kWindowRenewedByPackets)) connections.arm(*entry.controller(), now);
     if (fault(Fault::kDroppedOnRst) && packet.tcp.rst) connections.remove(*entry.controller());
@@ -303,7 +308,7 @@ Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
   Verdict verdict = verdict_of(*entry);
   if (is_control && (ftp_edit.replaces() || ftp_edit.shift.any())) verdict.ftp = &ftp_edit;
   if (entry->hashed) {
-    connections.arm(*entry, now);
+    if (restarts_timer(packet)) connections.arm(*entry, now);
   } else {
     connections.remove(*entry);
   }
