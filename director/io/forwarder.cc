@@ -233,10 +233,9 @@ void Forwarder::relay_tunnel_error(MutableBytes buffer, const TunnelQuotation& e
   IcmpError told{.kind = IcmpError::Kind::kOther, .mtu = 0, .type = inner.type, .code = inner.code};
   if (inner.type == 3 && inner.code == 4) {
     const FamilyAddress server{error.outer.family, error.outer.destination};
-    routes_.learn_mtu(server, inner.mtu, now);
+    const std::uint32_t mtu = routes_.learn_mtu(server, inner.mtu, now);
     if (!inner.ip.dont_fragment) return;
     constexpr std::uint32_t kOuterHeader = 20, kLeast = 68;
-    const std::uint32_t mtu = routes_.to(server, now).mtu;
     told = {.kind = IcmpError::Kind::kTooBig, .mtu = mtu > kLeast + kOuterHeader ? mtu - kOuterHeader : mtu};
   }
   const Bytes quoted = Bytes(packet_of(buffer)).subspan(inner.at);

@@ -36,7 +36,7 @@ TEST(Routes, WithoutAKernelEverybodyIsOnTheWire) {
 
 TEST(Routes, APathMtuIsLearnedAndForgotten) {
   Routes routes({vip4()}, kWire);
-  routes.learn_mtu(rip4(), 1400, kStart);
+  EXPECT_EQ(routes.learn_mtu(rip4(), 1400, kStart), kWire) << "the first complaint is told with what was known";
   EXPECT_EQ(routes.to(rip4(), kStart).mtu, 1400u);
   EXPECT_EQ(routes.to(four(203, 0, 113, 12), kStart).mtu, kWire) << "another path";
   EXPECT_EQ(routes.to(rip4(), kStart + seconds(599)).mtu, 1400u);
@@ -51,6 +51,12 @@ TEST(Routes, APathMtuOnlyShrinks) {
   EXPECT_EQ(routes.to(rip4(), kStart + seconds(600)).mtu, kWire) << "and what was no news renews nothing";
   routes.learn_mtu(rip4(), 9000, kStart + seconds(600));
   EXPECT_EQ(routes.to(rip4(), kStart + seconds(600)).mtu, kWire);
+}
+
+TEST(Routes, TheSecondComplaintIsToldAsItIs) {
+  Routes routes({vip4()}, kWire);
+  routes.learn_mtu(rip4(), 1400, kStart);
+  EXPECT_EQ(routes.learn_mtu(rip4(), 1300, kStart), 1300u);
 }
 
 // Nobody can make us send crumbs (min_pmtu; RFC 8200, 5).

@@ -98,36 +98,48 @@ LVSPEC_CASE(ForwardingErrors, NatIcmpSend,
   EXPECT_THAT(at_client.await(of(kUdp)).has_value(), Eq(true));
 }
 
-// Source: ip_vs_core.c, ip_vs_in_icmp(), IPPROTO_IPIP.
+// The first error is told with the MTU that the director's route had until then. Source: ip_vs_core.c,
+// ip_vs_in_icmp(), "Prefer the resulting PMTU"; net/ipv4/route.c, update_or_create_fnhe().
 LVSPEC_CASE(ForwardingErrors, TunnelErrorsAreRelayed,
             {.id = "forwarding.tunnel-errors-are-relayed",
              .claim = "A router's \"fragmentation needed\" about a tunnel packet reaches the client as one about its "
-                      "own packet with 20 bytes less, and holds for the packets that follow.",
+                      "own packet, with 20 bytes less from the second on, and holds for the packets that follow.",
              .clauses = {"FWD-13", "FWD-07"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {53}}).tunnelling()));
   ASSERT_OK(bench.add(UdpService(kVip, 53).scheduler("rr")));
   BenchClient client = bench.mute_client(1);
   Tap at_client = bench.tap("client"), at_server = bench.tap("real1");
-  const RawPacket sent = udp_packet({client.cip(), 40000}, {kVip, 53}, std::string(1372, 'x'));  // 1400 bytes
-  client.send(sent);
-  const auto wrapped = at_server.await(of(kIpip));
-  ASSERT_THAT(wrapped.has_value(), Eq(true));
+  const auto send = [&](std::size_t length) {
+    client.send(udp_packet({client.cip(), 40000}, {kVip, 53}, std::string(length - 28, 'x')));
+  };
+  const auto complain = [&](int mtu) {
+    const auto wrapped = at_server.await(of(kIpip));
+    if (!wrapped) return;
+    const RawPacket quoted(wrapped->bytes.begin(), wrapped->bytes.begin() + 128);
+    send_from(bench, "real1", icmp_error(bench.rip(1), quoted, 3, 4, mtu));
+  };
 
-  RawPacket quoted(wrapped->bytes.begin(), wrapped->bytes.begin() + 128);
-  send_from(bench, "real1", icmp_error(bench.rip(1), quoted, 3, 4, 1300));
-  const auto heard = at_client.await(icmp(3, 4));
-  ASSERT_THAT(heard.has_value(), Eq(true));
-  EXPECT_THAT(heard->destination(), Eq(client.cip()));
-  EXPECT_THAT(mtu_in(*heard), Eq(1280));
-  const auto message = heard->payload();
+  send(1400);
+  complain(1300);
+  const auto first = at_client.await(icmp(3, 4));
+  ASSERT_THAT(first.has_value(), Eq(true));
+  EXPECT_THAT(first->destination(), Eq(client.cip()));
+  EXPECT_THAT(mtu_in(*first), Eq(1480));
+  const auto message = first->payload();
   EXPECT_THAT(IpAddress::from_bytes(AF_INET, message.data() + 8 + 12), Eq(client.cip()));
   EXPECT_THAT(IpAddress::from_bytes(AF_INET, message.data() + 8 + 16), Eq(kVip));
 
-  client.send(sent);
-  const auto again = at_client.await(icmp(3, 4));
-  ASSERT_THAT(again.has_value(), Eq(true));
-  EXPECT_THAT(mtu_in(*again), Eq(1280));
+  send(1400);  // the director knows by itself
+  const auto own = at_client.await(icmp(3, 4));
+  ASSERT_THAT(own.has_value(), Eq(true));
+  EXPECT_THAT(mtu_in(*own), Eq(1280));
   EXPECT_THAT(at_server.await(of(kIpip), kLongEnough).has_value(), Eq(false));
+
+  send(1280);  // fits
+  complain(1200);
+  const auto second = at_client.await(icmp(3, 4));
+  ASSERT_THAT(second.has_value(), Eq(true));
+  EXPECT_THAT(mtu_in(*second), Eq(1180));
 }
 
 }  // namespace
