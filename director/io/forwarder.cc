@@ -480,6 +480,7 @@ void Forwarder::from_stack(MutableBytes buffer) {
     verdict = director_.handle_reply(now, *packet);
   }
   if (verdict.action == Verdict::Action::kReject) {
+    if (fault(Fault::kNoComplaint)) return wire_.send(buffer);
     stack_.send_copy(icmp_error(frame, {.kind = IcmpError::Kind::kPortUnreachable}, wire_.mac()));
     return;
   }
