@@ -150,8 +150,8 @@ std::uint32_t FtpShift::towards_receiver(std::uint32_t sequence) const {
 }
 
 std::uint32_t FtpShift::towards_sender(std::uint32_t acknowledged) const {
-  const bool beyond = is_after(moved(acknowledged, -before), position);
-  return moved(acknowledged, beyond ? -after : -before);
+  const bool beyond = is_after(acknowledged - static_cast<std::uint32_t>(before), position);
+  return acknowledged - static_cast<std::uint32_t>(beyond ? after : before);
 }
 
 std::size_t write_passive_answer(std::span<char, 24> out, const Address& address, std::uint16_t port) {
