@@ -253,10 +253,11 @@ ConnEntry* ConnTable::find_or_awaiting(const ConnKey& key) {
   return awaiting != nullptr && awaiting->has_ftp && ftp_of(*awaiting).awaits_client_port ? awaiting : nullptr;
 }
 
-ConnEntry& ConnTable::create_awaiting(ConnKey key, RealServer& server, std::uint16_t server_port) {
+ConnEntry* ConnTable::create_awaiting(ConnKey key, RealServer& server, std::uint16_t server_port) {
   key.client_port = 0;
-  ConnEntry& entry = create(key, server, server_port);
-  ftp_of(entry).awaits_client_port = true;
+  ConnEntry* const entry = create(key, server, server_port);
+  if (entry == nullptr) return nullptr;
+  ftp_of(*entry).awaits_client_port = true;
   ++awaiting_;
   return entry;
 }
@@ -269,7 +270,9 @@ ConnEntry& ConnTable::with_client_port(ConnEntry& entry, std::uint16_t port) {
   ConnKey key = entry.key();
   key.client_port = port;
   const bool was_full = server.overloaded;
-  ConnEntry& known = create(key, server, entry.server_port);
+  const std::size_t limit = std::exchange(limit_, std::numeric_limits<std::size_t>::max());  // it is no further one
+  ConnEntry& known = *create(key, server, entry.server_port);
+  limit_ = limit;
   known.fwmark = entry.fwmark;
   known.sync_deadline = entry.sync_deadline;
   known.method = entry.method;

@@ -103,8 +103,8 @@ class ConnTable {
   Ftp& ftp_of(ConnEntry& entry);
   /// As find(); else the data connection that awaits this client and does not know its port yet.
   ConnEntry* find_or_awaiting(const ConnKey& key);
-  /// A data connection that waits for its client's port.
-  ConnEntry& create_awaiting(ConnKey key, RealServer& server, std::uint16_t server_port);
+  /// A data connection that waits for its client's port. Null as create().
+  ConnEntry* create_awaiting(ConnKey key, RealServer& server, std::uint16_t server_port);
   /// Does the entry wait for it? Then it becomes known. @return the entry, which is another one now. Source: Linux
   /// ip_vs_conn.c, ip_vs_conn_fill_cport().
   ConnEntry& with_client_port(ConnEntry& entry, std::uint16_t port);

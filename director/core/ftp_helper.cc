@@ -60,7 +60,8 @@ void Director::State::heed_ftp_client(DirectorTime now, ConnEntry& control, cons
                     .virtual_address = control.virtual_address()};
   ConnEntry* data = connections.find_or_awaiting(key);
   if (data == nullptr) {
-    data = &connections.create(key, *control.server, static_cast<std::uint16_t>(control.server_port - 1));
+    data = connections.create(key, *control.server, static_cast<std::uint16_t>(control.server_port - 1));
+    if (data == nullptr) return;
     data->fwmark = classifier.mark_of(packet);
     connections.control(*data, control);
   }
@@ -83,12 +84,13 @@ void Director::State::heed_ftp_server(DirectorTime now, ConnEntry& control, cons
   ConnEntry* data = connections.find_reply(from_server);
   if (data == nullptr) {
     // The entry leads to the server of the control connection; the kernel's leads to the address of the answer.
-    data = &connections.create_awaiting({.family = packet.family,
+    data = connections.create_awaiting({.family = packet.family,
                                          .protocol = Protocol::kTcp,
                                          .virtual_port = endpoint->port,
                                          .client = control.client(),
                                          .virtual_address = control.virtual_address()},
                                         *control.server, endpoint->port);
+    if (data == nullptr) return;
     data->fwmark = classifier.mark_of(packet);
     connections.control(*data, control);
   }
