@@ -88,6 +88,7 @@ ConnEntry::ConnEntry(const ConnKey& key)
       assured(false),
       reply_unseen(false),
       learned(false),
+      has_ftp(false),
       has_engine(key.engine_data != EngineData::kNone) {}
 
 Address ConnEntry::client() const {

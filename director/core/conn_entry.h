@@ -92,6 +92,7 @@ struct ConnEntry : table::Timed {
   bool assured : 1;           ///< templates (TPL-40)
   bool reply_unseen : 1;      ///< no reply has passed: the IN-ONLY table holds (CON-03)
   bool learned : 1;           ///< made by a sync message (SYN-09)
+  bool has_ftp : 1;           ///< ConnTable::ftp_of() knows more: an FTP session, or data that waits for its client
   const bool has_engine : 1;  ///< a template whose key has engine data
 
   Protocol protocol() const { return kProtocols[protocol_]; }

@@ -191,7 +191,8 @@ void ConnTable::set_active(ConnEntry& entry, bool active) {
 
 // TPL-40. Source: include/net/ip_vs.h, ip_vs_control_assure_ct().
 void ConnTable::assure_controller(ConnEntry& entry) {
-  if (ConnEntry* const controller = entry.controller()) controller->assured = true;
+  ConnEntry* const controller = entry.controller();
+  if (controller != nullptr && controller->is_template) controller->assured = true;
 }
 
 void ConnTable::update_state(ConnEntry& entry, bool is_reply, const Packet& packet, const Timeouts& timeouts,
@@ -232,6 +233,61 @@ void ConnTable::update_state(ConnEntry& entry, bool is_reply, const Packet& pack
   }
 }
 
+ConnTable::Ftp& ConnTable::ftp_of(ConnEntry& entry) {
+  entry.has_ftp = true;
+  return ftp_[&entry];
+}
+
+void ConnTable::forget_ftp(const ConnEntry& entry) {
+  const auto found = ftp_.find(&entry);
+  awaiting_ -= found->second.awaits_client_port;
+  ftp_.erase(found);
+}
+
+ConnEntry* ConnTable::find_or_awaiting(const ConnKey& key) {
+  ConnEntry* const found = find(key);
+  if (found != nullptr || awaiting_ == 0) return found;
+  ConnKey portless = key;
+  portless.client_port = 0;
+  ConnEntry* const awaiting = find(portless);
+  return awaiting != nullptr && awaiting->has_ftp && ftp_of(*awaiting).awaits_client_port ? awaiting : nullptr;
+}
+
+ConnEntry* ConnTable::create_awaiting(ConnKey key, RealServer& server, std::uint16_t server_port) {
+  key.client_port = 0;
+  ConnEntry* const entry = create(key, server, server_port);
+  if (entry == nullptr) return nullptr;
+  ftp_of(*entry).awaits_client_port = true;
+  ++awaiting_;
+  return entry;
+}
+
+// Entries stand where their keys lead, so one with another key is another entry. The server must not notice: it is
+// one connection all the time.
+ConnEntry& ConnTable::with_client_port(ConnEntry& entry, std::uint16_t port) {
+  if (!entry.has_ftp || port == 0 || !ftp_of(entry).awaits_client_port) return entry;
+  RealServer& server = *entry.server;
+  ConnKey key = entry.key();
+  key.client_port = port;
+  const bool was_full = server.overloaded;
+  const std::size_t limit = std::exchange(limit_, std::numeric_limits<std::size_t>::max());  // it is no further one
+  ConnEntry& known = *create(key, server, entry.server_port);
+  limit_ = limit;
+  known.fwmark = entry.fwmark;
+  known.sync_deadline = entry.sync_deadline;
+  known.method = entry.method;
+  known.packets = entry.packets;
+  known.state = entry.state;
+  known.told_state = entry.told_state;
+  known.timeout = entry.timeout;
+  known.reply_unseen = entry.reply_unseen;
+  set_active(known, entry.active);
+  if (ConnEntry* const controller = entry.controller()) control(known, *controller);
+  remove(entry);
+  server.overloaded = was_full;
+  return known;
+}
+
 // The kernel gives it client port 0, virtual port 65535 and server port 65535, which no packet of a service on an
 // ordinary port can ask for; here it is hidden from a service on port 65535 as well.
 void ConnTable::rename(ConnEntry& entry) {
@@ -251,6 +307,7 @@ void ConnTable::remove(ConnEntry& entry) {
     });
   }
   unbind(entry);
+  if (entry.has_ftp) forget_ftp(entry);
   engine_data_.release(entry.engine_data());
   with_table_of(entry, [](auto& table, auto& own) { table.remove(own); });
   uncover(entry);
@@ -261,8 +318,7 @@ std::size_t ConnTable::force_out(ConnEntry& entry) {
   remove(entry);
   if (controller == nullptr || controller->controlled != 0 || controller->assured) return 1;
   if (fault(Fault::kForcedOutLeavesTemplate)) return 1;
-  remove(*controller);
-  return 2;
+  return 1 + force_out(*controller);
 }
 
 void ConnTable::remove_unavailable() {
@@ -279,7 +335,7 @@ void ConnTable::remove_unavailable() {
   for (ConnEntry* connection : gone) {
     ConnEntry* const controller = connection->controller();
     remove(*connection);
-    if (controller != nullptr && controller->controlled == 0) remove(*controller);
+    if (controller != nullptr && controller->controlled == 0) force_out(*controller);
   }
   collect(true);
   for (ConnEntry* tmpl : gone) remove(*tmpl);

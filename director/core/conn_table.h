@@ -5,10 +5,12 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "director/core/conn_entry.h"
 #include "director/core/director.h"
+#include "director/core/ftp.h"
 #include "director/core/packet.h"
 #include "director/core/service.h"
 #include "director/core/tcp_states.h"
@@ -91,6 +93,22 @@ class ConnTable {
   EngineData& engine_data() { return engine_data_; }
   const EngineData& engine_data() const { return engine_data_; }
 
+  /// What an FTP connection behind NAT has beyond others (FWD-16), apart so that others stay small.
+  struct Ftp {
+    FtpRequest asked = FtpRequest::kNone;  ///< of a control connection: what the client wants and is not told yet
+    FtpShift shift;                        ///< of what its server says
+    bool awaits_client_port = false;       ///< of data: the client's first packet will say (IP_VS_CONN_F_NO_CPORT)
+  };
+  /// Made if it was not there; gone with the entry.
+  Ftp& ftp_of(ConnEntry& entry);
+  /// As find(); else the data connection that awaits this client and does not know its port yet.
+  ConnEntry* find_or_awaiting(const ConnKey& key);
+  /// A data connection that waits for its client's port. Null as create().
+  ConnEntry* create_awaiting(ConnKey key, RealServer& server, std::uint16_t server_port);
+  /// Does the entry wait for it? Then it becomes known. @return the entry, which is another one now. Source: Linux
+  /// ip_vs_conn.c, ip_vs_conn_fill_cport().
+  ConnEntry& with_client_port(ConnEntry& entry, std::uint16_t port);
+
   /// Binds an entry to another server: one that a sync message found (SYN-10).
   void rebind(ConnEntry& entry, RealServer& server);
 
@@ -134,6 +152,7 @@ class ConnTable {
   void bind(ConnEntry& entry, RealServer& server);
   void unbind(ConnEntry& entry);
   void release_controller(ConnEntry& connection);
+  void forget_ftp(const ConnEntry& entry);
   void assure_controller(ConnEntry& entry);
   std::optional<Duration> extension_of(const ConnEntry& entry) const;
 
@@ -147,6 +166,8 @@ class ConnTable {
   std::vector<Shadow> shadows_;
   std::size_t limit_ = std::numeric_limits<std::size_t>::max();
   std::uint64_t refused_ = 0;
+  std::unordered_map<const ConnEntry*, Ftp> ftp_;
+  std::size_t awaiting_ = 0;  // of ftp_, those that await a client's port
   std::uint32_t armings_ = 0;  // numbers every arming, so that of equal deadlines the first armed goes first
   TimerWheel wheel_;
 };

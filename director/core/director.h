@@ -17,6 +17,8 @@
 
 namespace lvspec::director {
 
+struct FtpEdit;
+
 /// What to do with one packet.
 struct Verdict {
   enum class Action : std::uint8_t {
@@ -35,6 +37,8 @@ struct Verdict {
   std::uint16_t virtual_port = 0;
   Tunnel tunnel{};
   bool path_mtu_discovery = true;  ///< sysctl pmtu_disc: do tunnels heed the packet's DF (FWD-04, FWD-07)?
+  /// What NAT of an FTP control connection changes besides (FWD-16); valid until the director's next call.
+  const FtpEdit* ftp = nullptr;
 };
 
 /// Result of a configuration command, named as the kernel's errno would be (NLK-02).

@@ -6,6 +6,7 @@
 #include "director/core/conn_table.h"
 #include "director/core/defence.h"
 #include "director/core/director.h"
+#include "director/core/ftp.h"
 #include "director/core/service_table.h"
 #include "director/core/sync_policy.h"
 
@@ -73,6 +74,14 @@ struct Director::State {
   Verdict follow(DirectorTime now, ConnEntry& entry, const Packet& packet);
   void count_packet(RealServer& server, const Packet& packet, bool is_reply);
   Verdict verdict_of(const ConnEntry& entry) const;
+
+  static bool is_ftp_control(const ConnEntry& entry, const Packet& packet);
+  void begin_ftp_edit(ConnEntry& control, FtpEdit::Way way);
+  void heed_ftp_client(DirectorTime now, ConnEntry& control, const Packet& packet);
+  void heed_ftp_server(DirectorTime now, ConnEntry& control, const Packet& packet);
+  void listen_for_ftp_data(DirectorTime now, ConnEntry& data);
+
+  FtpEdit ftp_edit;  ///< of the last packet
 
   /// What bypassed connections are bound to (SVC-21): address and port 0, part of no service.
   RealServer bypass;

@@ -32,6 +32,11 @@ ConnTable::Stored stored(const VirtualService& service, const Packet& packet) {
   return one_packet ? ConnTable::Stored::kOnePacket : ConnTable::Stored::kYes;
 }
 
+// Source: Linux ip_vs_core.c, ip_vs_in_icmp(), handle_response_icmp(): __ip_vs_conn_put().
+bool restarts_timer(const Packet& packet) {
+  return packet.quoted == Quoted::kNo || fault(Fault::kErrorsRestartTimers);
+}
+
 // Does the packet want to begin a connection? Source: Linux ip_vs_core.c, is_new_conn().
 bool opens(const Packet& packet) {
   if (packet.protocol == Protocol::kTcp) return packet.tcp.syn;
@@ -46,14 +51,14 @@ Verdict Director::State::handle(DirectorTime now, Packet packet) {
   advance(now);
   if (!services.has_hooks(packet.family)) return kToLocalStack;
   if (sync_backup && sysctls.backup_only != 0 && !fault(Fault::kBackupOnlyIgnored)) return kToLocalStack;  // SYN-13
-  ConnEntry* const entry = connections.find(connection_key(packet));
+  ConnEntry* const entry = connections.find_or_awaiting(connection_key(packet));
   if (entry == nullptr) return schedule(now, packet);
   if (packet.quoted != Quoted::kNo) {
     return fault(Fault::kQuotedIgnored) ? kToLocalStack : follow(now, *entry, packet);
   }
   switch (examine(*entry, packet)) {
     case Hit::kFollow:
-      return follow(now, *entry, packet);
+      return follow(now, connections.with_client_port(*entry, packet.source_port), packet);
     case Hit::kDrop:
       return kSilence;  // state and timer stay as the last accepted packet left them (VAL-20)
     case Hit::kScheduleAnew:
@@ -93,7 +98,7 @@ bool Director::State::reuse_expected(const ConnEntry& entry) const {
 // Source: Linux ip_vs_proto_tcp.c, tcp_conn_schedule(); ip_vs_proto_sctp.c, sctp_conn_schedule().
 bool Director::State::may_create_entry(const Packet& packet) const {
   const bool ipsec = packet.protocol == Protocol::kAh || packet.protocol == Protocol::kEsp;
-  if (packet.quoted != Quoted::kNo) return sysctls.schedule_icmp != 0 && !ipsec;
+  if (packet.quoted != Quoted::kNo) return sysctls.schedule_icmp != 0 && !ipsec && !fault(Fault::kScheduleIcmpIgnored);
   switch (packet.protocol) {
     case Protocol::kUdp:
       return true;
@@ -243,18 +248,23 @@ Verdict Director::State::follow_new(DirectorTime now, ConnEntry* entry, const Pa
 
 // Every accepted packet is counted, moves the state and restarts the entry's own timer (CON-21).
 Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet& packet) {
-  const Verdict verdict = verdict_of(entry);
+  Verdict verdict = verdict_of(entry);
   if (packet.quoted != Quoted::kByTunnelError) count_packet(*entry.server, packet, /*is_reply=*/false);
-  // An ICMP error says nothing about the connection's state, but it does restart the timer (FWD-12).
+  // An ICMP error says nothing about the connection's state, and starts only the timer of a new one (FWD-12).
   if (packet.quoted == Quoted::kNo) {
     connections.update_state(entry, /*is_reply=*/false, packet, timeouts, defence.secure_tcp());
     sync_after_packet(entry, sync_context(now), sync_sink);
+  }
+  if (is_ftp_control(entry, packet)) {
+    begin_ftp_edit(entry, FtpEdit::Way::kFromClient);
+    heed_ftp_client(now, entry, packet);
+    if (ftp_edit.shift.any()) verdict.ftp = &ftp_edit;
   }
   if (!entry.hashed) {
     connections.remove(entry);  // one packet was all (CON-50); its template has been armed (CON-51)
     return verdict;
   }
-  connections.arm(entry, now);
+  if (!entry.armed() || restarts_timer(packet)) connections.arm(entry, now);
   if (entry.controller() != nullptr) {
     if (fault(Fault::kWindowRenewedByPackets)) connections.arm(*entry.controller(), now);
     if (fault(Fault::kDroppedOnRst) && packet.tcp.rst) connections.remove(*entry.controller());
@@ -288,11 +298,17 @@ Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
     return complain && services.masqueraded(packet) != nullptr ? kUnreachable : kToLocalStack;
   }
   count_packet(*entry->server, packet, /*is_reply=*/true);
+  const bool is_control = is_ftp_control(*entry, packet);
+  if (is_control) {
+    begin_ftp_edit(*entry, FtpEdit::Way::kFromServer);
+    heed_ftp_server(now, *entry, packet);
+  }
   const bool heard = packet.quoted == Quoted::kNo && !fault(Fault::kLocalRepliesIgnored);
   if (heard) connections.update_state(*entry, /*is_reply=*/true, packet, timeouts, defence.secure_tcp());
-  const Verdict verdict = verdict_of(*entry);
+  Verdict verdict = verdict_of(*entry);
+  if (is_control && (ftp_edit.replaces() || ftp_edit.shift.any())) verdict.ftp = &ftp_edit;
   if (entry->hashed) {
-    connections.arm(*entry, now);
+    if (restarts_timer(packet)) connections.arm(*entry, now);
   } else {
     connections.remove(*entry);
   }

@@ -128,7 +128,10 @@ namespace lvspec::director {
   X(kLblcrReplaces, "lblcr-replaces", "lblcr has one server for an address, as lblc", "")\
   /* Forwarding */                                                                                                   \
   X(kQuotedIgnored, "icmp-errors-ignored", "ICMP errors about balanced packets stay at the director", "")            \
-  X(kLocalRepliesIgnored, "local-replies-ignored", "replies of a local server move no state", "")
+  X(kLocalRepliesIgnored, "local-replies-ignored", "replies of a local server move no state", "")                     \
+  X(kFtpNotFollowed, "ftp-not-followed", "what FTP says behind NAT is not read", "")                                 \
+  X(kScheduleIcmpIgnored, "schedule-icmp-ignored", "schedule_icmp has no effect", "")                                \
+  X(kErrorsRestartTimers, "errors-restart-timers", "an ICMP error restarts its connection's timer", "")
 
 /// The same for what director/io does with a packet once the core has decided.
 #define LVSPEC_FRAME_FAULT_LIST(X)                                                                                   \
@@ -141,7 +144,10 @@ namespace lvspec::director {
   X(kTooBigSilent, "too-big-silent", "packets that are too long vanish", "")                                         \
   X(kHostUnreachableSilent, "host-unreachable-silent", "a server without a MAC is not told of", "")                  \
   X(kEchoSwallowed, "echo-swallowed", "ICMP echo to the VIP vanishes", "")                                           \
-  X(kFragmentsDropped, "fragments-dropped", "fragments are not put together", "")
+  X(kFragmentsDropped, "fragments-dropped", "fragments are not put together", "")                                    \
+  X(kFtpSequenceKept, "ftp-sequence-kept", "sequence numbers are those from before FTP's answers were changed", "")  \
+  X(kTunnelErrorsKept, "tunnel-errors-kept", "ICMP errors about tunnel packets stay at the director", "")            \
+  X(kNoComplaint, "no-complaint", "nat_icmp_send has no effect", "")
 // clang-format on
 
 enum class Fault {

@@ -81,7 +81,7 @@ TEST_F(Forwarding, QuotedPacketsFollowTheirEntry) {
   EXPECT_EQ(director.handle(now, error).action, Verdict::Action::kForward);
   ASSERT_EQ(director.entries(now).size(), 1u);
   EXPECT_EQ(director.entries(now)[0].state, "SYN_RECV");
-  EXPECT_EQ(director.entries(now)[0].expires_in, 60s);  // but the timer starts again
+  EXPECT_EQ(director.entries(now)[0].expires_in, 30s);  // nor does the timer start again
 }
 
 TEST_F(Forwarding, ScheduleIcmpSchedulesQuotedPackets) {

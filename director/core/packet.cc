@@ -56,6 +56,7 @@ bool parse_transport(Bytes segment, Packet& packet) {
   if (packet.protocol == Protocol::kUdp) packet.payload = segment.subspan(header);
   if (packet.protocol == Protocol::kSctp) packet.sctp = read_sctp_chunks(segment.subspan(header));
   if (packet.protocol == Protocol::kTcp) {
+    packet.payload = segment;
     const std::uint8_t flags = u8(segment, 13);
     packet.tcp = {.fin = (flags & 0x01) != 0,
                   .syn = (flags & 0x02) != 0,

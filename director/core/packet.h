@@ -52,7 +52,8 @@ struct Packet {
   std::uint32_t mark = 0;                               ///< netfilter mark; set by Classifier::mark_of
   std::uint32_t length = 0;                             ///< bytes of the IP packet, as counted in InBytes
   Quoted quoted = Quoted::kNo;
-  std::span<const std::byte> payload{};  ///< UDP: what follows its header; lives as long as the frame
+  /// UDP: what follows its header; TCP: with its header. Lives as long as the frame.
+  std::span<const std::byte> payload{};
 };
 
 /// Reads the first chunk, and the one behind a COOKIE-ECHO or COOKIE-ACK. @param chunks  what follows the common

@@ -123,13 +123,13 @@ TEST(ParseFrame, LeavesAloneWhatIpvsDoesNotBalance) {
   EXPECT_FALSE(parse(frame).has_value());
 }
 
-TEST(ParseFrame, ShowsThePayloadOfUdp) {
+TEST(ParseFrame, ShowsThePayloadOfUdpAndTheSegmentOfTcp) {
   const Bytes frame = udp6_frame();
   const std::optional<Packet> packet = parse(frame);
   ASSERT_TRUE(packet.has_value());
   EXPECT_EQ(packet->payload.size(), 4u);
   EXPECT_EQ(reinterpret_cast<const std::uint8_t*>(packet->payload.data()), &frame[62]);
-  EXPECT_TRUE(parse(tcp_syn_frame())->payload.empty());
+  EXPECT_EQ(parse(tcp_syn_frame())->payload.size(), 20u);
 }
 
 // AH and ESP have no ports that could be read, and need not be whole.

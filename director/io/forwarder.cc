@@ -171,13 +171,33 @@ void Forwarder::handle_packet(MutableBytes buffer, const IpHeader& ip) {
       return count(FrameEvent::kDropped);
     case Verdict::Action::kReject: {
       // About a reply (FWD-15) it is we who complain, not the client it was for.
+      if (!is_local && fault(Fault::kNoComplaint)) return pass(buffer, ip);
       std::optional<Address> from;
       if (!is_local) from = routes_.to({ip.family, ip.source}, now).source;
       return tell(frame_of(buffer), ip, {.kind = IcmpError::Kind::kPortUnreachable}, from);
     }
-    case Verdict::Action::kForward:
-      return deliver(buffer, ip, verdict, is_local ? Way::kToServer : Way::kToClient);
+    case Verdict::Action::kForward: {
+      const Way way = is_local ? Way::kToServer : Way::kToClient;
+      if (verdict.ftp == nullptr) return deliver(buffer, ip, verdict, way);
+      IpHeader edited = ip;
+      if (edit(buffer, edited, verdict)) deliver(buffer, edited, verdict, way);
+      return;
+    }
   }
+}
+
+bool Forwarder::edit(MutableBytes& buffer, IpHeader& ip, Verdict& verdict) {
+  FtpEdit edit = *std::exchange(verdict.ftp, nullptr);
+  if (fault(Fault::kFtpSequenceKept)) edit.shift = {};
+  const MutableBytes edited =
+      edit_ftp(buffer, kVirtio + kEthernet, ip, edit, VirtioHeader::read(buffer).is_partial());
+  if (edited.empty()) {
+    count(FrameEvent::kDropped);
+    return false;
+  }
+  buffer = edited;
+  if (edit.replaces()) ip = read_ip_header(packet_of(buffer));
+  return true;
 }
 
 // FWD-12. Source: Linux ip_vs_core.c, ip_vs_out_icmp(), then ip_vs_in_icmp().
@@ -194,7 +214,7 @@ bool Forwarder::handle_error(MutableBytes buffer, const IpHeader& ip, bool is_lo
     if (verdict.action == Verdict::Action::kForward) deliver(buffer, ip, verdict, Way::kToServer);
     if (verdict.action != Verdict::Action::kPass) return true;
   }
-  if (!is_local) return false;
+  if (!is_local || fault(Fault::kTunnelErrorsKept)) return false;
   if (const auto error = read_tunnel_quotation(packet, ip)) {
     const Verdict verdict = director_.handle(now, error->inner.turned);
     if (verdict.action == Verdict::Action::kForward && verdict.method == ForwardMethod::kTunnel &&
@@ -213,10 +233,9 @@ void Forwarder::relay_tunnel_error(MutableBytes buffer, const TunnelQuotation& e
   IcmpError told{.kind = IcmpError::Kind::kOther, .mtu = 0, .type = inner.type, .code = inner.code};
   if (inner.type == 3 && inner.code == 4) {
     const FamilyAddress server{error.outer.family, error.outer.destination};
-    routes_.learn_mtu(server, inner.mtu, now);
+    const std::uint32_t mtu = routes_.learn_mtu(server, inner.mtu, now);
     if (!inner.ip.dont_fragment) return;
     constexpr std::uint32_t kOuterHeader = 20, kLeast = 68;
-    const std::uint32_t mtu = routes_.to(server, now).mtu;
     told = {.kind = IcmpError::Kind::kTooBig, .mtu = mtu > kLeast + kOuterHeader ? mtu - kOuterHeader : mtu};
   }
   const Bytes quoted = Bytes(packet_of(buffer)).subspan(inner.at);
@@ -449,7 +468,7 @@ void Forwarder::from_stack(MutableBytes buffer) {
   const MutableBytes frame = frame_of(buffer);
   const std::uint16_t type = ether_type_of(frame);
   if (type != kTypeIpv4 && type != kTypeIpv6) return wire_.send(buffer);
-  const IpHeader ip = read_ip_header(packet_of(buffer));
+  IpHeader ip = read_ip_header(packet_of(buffer));
   if (ip.malformed != Malformed::kNone || ip.is_fragment()) return wire_.send(buffer);
   const DirectorTime now = clock_.now();
   Verdict verdict;
@@ -461,9 +480,11 @@ void Forwarder::from_stack(MutableBytes buffer) {
     verdict = director_.handle_reply(now, *packet);
   }
   if (verdict.action == Verdict::Action::kReject) {
+    if (fault(Fault::kNoComplaint)) return wire_.send(buffer);
     stack_.send_copy(icmp_error(frame, {.kind = IcmpError::Kind::kPortUnreachable}, wire_.mac()));
     return;
   }
+  if (verdict.ftp != nullptr && !edit(buffer, ip, verdict)) return;
   if (verdict.action == Verdict::Action::kForward) translate_towards(buffer, ip, verdict, Way::kToClient);
   wire_.send(buffer);
 }

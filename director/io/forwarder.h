@@ -79,6 +79,9 @@ class Forwarder {
   void pass(MutableBytes buffer, const IpHeader& ip);
   void deliver(MutableBytes buffer, const IpHeader& ip, const Verdict& verdict, Way way);
   void deliver_locally(MutableBytes buffer, const IpHeader& ip, const Verdict& verdict);
+  /// FTP's part of NAT, done at once, since the verdict knows it no longer than until the next one.
+  /// @return whether the packet can go on; `buffer` and `ip` are then those of the edited one
+  bool edit(MutableBytes& buffer, IpHeader& ip, Verdict& verdict);
   void translate_towards(MutableBytes buffer, const IpHeader& ip, const Verdict& verdict, Way way);
   void send_through_tunnel(MutableBytes buffer, const IpHeader& ip, const Verdict& verdict, const Route& route,
                            const Mac& mac);

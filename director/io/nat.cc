@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "director/io/checksum.h"
 
@@ -9,6 +10,8 @@ namespace lvspec::director {
 namespace {
 
 constexpr std::size_t kIpv4Checksum = 10;
+constexpr std::size_t kIpv6Header = 40;
+constexpr std::size_t kTcpHeader = 20, kTcpChecksum = 16;
 constexpr std::size_t kSctpHeader = 12, kSctpChecksum = 8;
 
 std::size_t address_offset(Family family, End end) {
@@ -36,7 +39,96 @@ void change_address(MutableBytes packet, Family family, End end, const Address& 
   }
 }
 
+// A TCP header's number becomes another; a partial checksum does not count it.
+void change_number(MutableBytes segment, std::size_t at, std::uint32_t number, bool is_partial) {
+  std::array<std::byte, 4> before;
+  std::copy_n(segment.begin() + static_cast<std::ptrdiff_t>(at), before.size(), before.begin());
+  put_u32(segment, at, number);
+  const MutableBytes after = segment.subspan(at, before.size());
+  if (is_partial) return;
+  if (at % 2 == 0) return mend_checksum(segment, kTcpChecksum, before, after);
+  // Options stand anywhere: an odd place swaps the bytes of what is summed.
+  std::array<std::byte, 6> shifted_before{}, shifted_after{};
+  std::copy(before.begin(), before.end(), shifted_before.begin() + 1);
+  std::copy(after.begin(), after.end(), shifted_after.begin() + 1);
+  mend_checksum(segment, kTcpChecksum, shifted_before, shifted_after);
+}
+
+// Every edge of every block (RFC 2018, 3). @param header  length of the TCP header
+void change_sack(MutableBytes segment, std::size_t header, const FtpShift& shift, bool is_partial) {
+  constexpr std::uint8_t kEnd = 0, kNothing = 1, kSack = 5;
+  for (std::size_t at = kTcpHeader; at < header;) {
+    const std::uint8_t kind = u8_at(segment, at);
+    if (kind == kEnd) return;
+    if (kind == kNothing) {
+      ++at;
+      continue;
+    }
+    if (at + 2 > header) return;
+    const std::size_t length = u8_at(segment, at + 1);
+    if (length < 2 || at + length > header) return;
+    if (kind == kSack) {
+      for (std::size_t edge = at + 2; edge + 4 <= at + length; edge += 4) {
+        change_number(segment, edge, shift.towards_sender(u32_at(segment, edge)), is_partial);
+      }
+    }
+    at += length;
+  }
+}
+
+std::uint32_t tcp_pseudo_sum(Bytes packet, Family family, std::size_t length) {
+  const Address source = address_at(packet, address_offset(family, End::kSource), family);
+  const Address destination = address_at(packet, address_offset(family, End::kDestination), family);
+  return pseudo_sum(family, source, destination, kIpprotoTcp, length);
+}
+
 }  // namespace
+
+MutableBytes edit_ftp(MutableBytes buffer, std::size_t packet_at, const IpHeader& ip, const FtpEdit& edit,
+                      bool is_partial) {
+  MutableBytes segment = buffer.subspan(packet_at + ip.transport, ip.total - ip.transport);
+  if (ip.protocol != kIpprotoTcp || segment.size() < kTcpHeader) return {};
+  const std::size_t header = std::size_t{4} * (u8_at(segment, 12) >> 4);
+  if (header < kTcpHeader || header > segment.size()) return {};
+
+  if (edit.replaces()) {
+    if (edit.at > segment.size() - header || edit.removed > segment.size() - header - edit.at) return {};
+    const Bytes packet = buffer.subspan(packet_at);
+    const bool right = folded(sum_of(segment, tcp_pseudo_sum(packet, ip.family, segment.size()))) == 0xffff;
+    const std::size_t total = ip.total - edit.removed + edit.inserted_length;
+    if ((!is_partial && !right) || total > 0xffff) return {};
+
+    // What stands in front of the endpoint moves: there is room before a frame, and none behind it.
+    const std::size_t front = packet_at + ip.transport + header + edit.at;
+    std::byte* const begin = buffer.data() + edit.removed - edit.inserted_length;
+    std::memmove(begin, buffer.data(), front);
+    std::memcpy(begin + front, edit.inserted.data(), edit.inserted_length);
+    buffer = {begin, buffer.size() - edit.removed + edit.inserted_length};
+
+    const MutableBytes changed = buffer.subspan(packet_at);
+    const std::size_t length_at = ip.family == Family::kIpv4 ? 2 : 4;
+    const std::array<std::byte, 2> before{changed[length_at], changed[length_at + 1]};
+    put_u16(changed, length_at, static_cast<unsigned>(ip.family == Family::kIpv4 ? total : total - kIpv6Header));
+    if (ip.family == Family::kIpv4) {
+      mend_checksum(changed, kIpv4Checksum, before, Bytes(changed).subspan(length_at, 2));
+    }
+    segment = changed.subspan(ip.transport, total - ip.transport);
+    const std::uint32_t pseudo = tcp_pseudo_sum(changed, ip.family, segment.size());
+    put_u16(segment, kTcpChecksum, 0);
+    put_u16(segment, kTcpChecksum, is_partial ? folded(pseudo) : checksum_of(sum_of(segment, pseudo)));
+  }
+
+  if (!edit.shift.any()) return buffer;
+  constexpr std::size_t kSequence = 4, kAcknowledgement = 8;
+  if (edit.way == FtpEdit::Way::kFromServer) {
+    change_number(segment, kSequence, edit.shift.towards_receiver(u32_at(segment, kSequence)), is_partial);
+  } else {
+    const std::uint32_t acknowledged = u32_at(segment, kAcknowledgement);
+    change_number(segment, kAcknowledgement, edit.shift.towards_sender(acknowledged), is_partial);
+    change_sack(segment, header, edit.shift, is_partial);
+  }
+  return buffer;
+}
 
 bool has_ports(Bytes packet, const IpHeader& ip) {
   const std::size_t needed = ip.protocol == kIpprotoTcp ? 20 : ip.protocol == kIpprotoUdp ? 8 : kSctpHeader;

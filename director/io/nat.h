@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "director/core/ftp.h"
 #include "director/io/bytes.h"
 #include "director/io/ip_header.h"
 
@@ -25,6 +26,15 @@ void translate(MutableBytes packet, const IpHeader& ip, End end, const Address& 
 /// Source: Linux ip_vs_core.c, ip_vs_nat_icmp(), ip_vs_nat_icmp_v6().
 void translate_error(MutableBytes packet, const IpHeader& ip, End outer, const IpHeader& quoted,
                      std::size_t quoted_at, const Address& address, std::uint16_t port);
+
+/// What NAT changes of an FTP control connection besides (FWD-16): the endpoint in an answer, the sequence numbers of
+/// what the server says, and of what the client acknowledges, SACK with it.
+/// @param buffer     a frame whose IP packet begins at `packet_at`; in front of it kFtpLongestGrowth bytes are free
+/// @return the frame, which begins earlier if it has become longer and later if shorter; nothing, and nothing was
+///     changed, if an answer's checksum is wrong or the frame would be too long: it is to be dropped
+/// Source: Linux nf_nat_helper.c, __nf_nat_mangle_tcp_packet(); nf_conntrack_seqadj.c, nf_ct_seq_adjust().
+MutableBytes edit_ftp(MutableBytes buffer, std::size_t packet_at, const IpHeader& ip, const FtpEdit& edit,
+                      bool is_partial);
 
 /// Is enough of the transport header there for translate()?
 bool has_ports(Bytes packet, const IpHeader& ip);

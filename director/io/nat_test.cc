@@ -1,5 +1,8 @@
 #include "director/io/nat.h"
 
+#include <string>
+#include <string_view>
+
 #include "director/io/checksum.h"
 #include "director/io/test_packets.h"
 
@@ -88,6 +91,87 @@ TEST(Nat, SctpIsSummedAnew) {
     for (int bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
   }
   EXPECT_EQ(stored, ~crc);
+}
+
+// FWD-16: a segment that says "abcde" and has a SACK option.
+constexpr std::size_t kFront = 24;
+
+Octets ftp_segment(Family family) {
+  Octets packet = packet_to_vip(family, kIpprotoTcp, /*payload=*/0);
+  append(packet, octets({1, 1, 5, 10, 0, 0, 5, 0xdc, 0, 0, 6, 0x40, 'a', 'b', 'c', 'd', 'e'}));  // SACK 1500-1600
+  const IpHeader old = read_ip_header(Bytes(packet).first(packet.size() - 17));
+  put_u16(packet, family == Family::kIpv4 ? 2 : 4,
+          static_cast<unsigned>(packet.size() - (family == Family::kIpv4 ? 0 : 40)));
+  put_u8(packet, old.transport + 12, 0x80);
+  put_u32(packet, old.transport + 8, 1400);
+  if (family == Family::kIpv4) {
+    put_u16(packet, 10, 0);
+    put_u16(packet, 10, plain_checksum(Bytes(packet).first(20)));
+  }
+  const IpHeader ip = read_ip_header(packet);
+  put_u16(packet, ip.transport + 16, 0);
+  put_u16(packet, ip.transport + 16, plain_checksum(with_pseudo_header(packet, ip)));
+  return packet;
+}
+
+struct InFrame {
+  explicit InFrame(const Octets& packet) : memory(kFtpLongestGrowth + kFront, std::byte{0x5a}) {
+    append(memory, packet);
+    frame = MutableBytes(memory).subspan(kFtpLongestGrowth);
+  }
+  MutableBytes packet() { return frame.subspan(kFront); }
+
+  Octets memory;
+  MutableBytes frame;
+};
+
+TEST(Nat, FtpAnswersAreReplaced) {
+  for (const Family family : kFamilies) {
+    for (const std::string_view text : {"", "x", "xy", "a longer text than it was"}) {
+      InFrame it(ftp_segment(family));
+      FtpEdit edit;
+      edit.at = 1;
+      edit.removed = 2;
+      edit.inserted_length = text.copy(edit.inserted.data(), edit.inserted.size());
+      it.frame = edit_ftp(it.frame, kFront, read_ip_header(it.packet()), edit, false);
+      ASSERT_FALSE(it.frame.empty());
+      expect_right_checksums(it.packet());
+      EXPECT_EQ(std::to_integer<int>(it.frame[0]), 0x5a) << "what was in front of the packet came along";
+      const Bytes payload = Bytes(it.packet()).subspan(read_ip_header(it.packet()).transport + 32);
+      EXPECT_EQ(std::string(reinterpret_cast<const char*>(payload.data()), payload.size()),
+                "a" + std::string(edit.text()) + "de");
+    }
+  }
+}
+
+TEST(Nat, FtpNumbersMove) {
+  for (const Family family : kFamilies) {
+    InFrame it(ftp_segment(family));
+    const IpHeader ip = read_ip_header(it.packet());
+    FtpEdit edit;
+    edit.shift.grow(900, 3);
+    edit_ftp(it.frame, kFront, ip, edit, false);
+    EXPECT_EQ(u32_at(it.packet(), ip.transport + 4), 1003u);
+    EXPECT_EQ(u32_at(it.packet(), ip.transport + 8), 1400u);
+    expect_right_checksums(it.packet());
+
+    edit.way = FtpEdit::Way::kFromClient;
+    edit_ftp(it.frame, kFront, ip, edit, false);
+    EXPECT_EQ(u32_at(it.packet(), ip.transport + 4), 1003u);
+    EXPECT_EQ(u32_at(it.packet(), ip.transport + 8), 1397u);
+    EXPECT_EQ(u32_at(it.packet(), ip.transport + 24), 1497u);
+    EXPECT_EQ(u32_at(it.packet(), ip.transport + 28), 1597u);
+    expect_right_checksums(it.packet());
+  }
+}
+
+// What was damaged on its way must not leave with a right checksum.
+TEST(Nat, DamagedFtpAnswersAreRefused) {
+  InFrame it(ftp_segment(Family::kIpv4));
+  put_u8(it.packet(), it.packet().size() - 1, 'x');
+  FtpEdit edit;
+  edit.removed = 1;
+  EXPECT_TRUE(edit_ftp(it.frame, kFront, read_ip_header(it.packet()), edit, false).empty());
 }
 
 TEST(Nat, KnowsWhenThereAreNoPorts) {

@@ -132,15 +132,17 @@ const Route& Routes::to(const FamilyAddress& destination, DirectorTime now) {
   return remembered.effective;
 }
 
-void Routes::learn_mtu(const FamilyAddress& destination, std::uint32_t mtu, DirectorTime now) {
+std::uint32_t Routes::learn_mtu(const FamilyAddress& destination, std::uint32_t mtu, DirectorTime now) {
   const Route& route = to(destination, now);
   const std::uint32_t least = destination.family == Family::kIpv4 ? kLeastMtu4 : 1280;
   mtu = std::max(mtu, std::min(least, route.mtu));
-  if (mtu >= route.mtu) return;
+  if (mtu >= route.mtu) return route.mtu;
   Remembered& remembered = remembered_.at(destination);
+  const std::uint32_t told = remembered.path_mtu != 0 ? mtu : route.mtu;
   remembered.path_mtu = mtu;
   remembered.until = now + kPathMtuLasts;
   remembered.effective.mtu = mtu;
+  return told;
 }
 
 Route Routes::without_kernel(const FamilyAddress& destination) const {

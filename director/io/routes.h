@@ -52,7 +52,10 @@ class Routes {
   /// Never fails: what the kernel refuses is kNone. The reference holds until the next call.
   const Route& to(const FamilyAddress& destination, DirectorTime now);
   /// A router on the way has said that it takes no longer packets (FWD-13).
-  void learn_mtu(const FamilyAddress& destination, std::uint32_t mtu, DirectorTime now);
+  /// @return what the kernel would now tell others: of a path that nobody has complained about yet still the old MTU,
+  ///     since it reads that off the route it had before. Source: Linux ip_vs_core.c, ip_vs_in_icmp(), "Prefer the
+  ///     resulting PMTU"; net/ipv4/route.c, update_or_create_fnhe().
+  std::uint32_t learn_mtu(const FamilyAddress& destination, std::uint32_t mtu, DirectorTime now);
 
  private:
   struct Remembered {

@@ -189,11 +189,13 @@ MacAddress Bench::mac_of(const std::string& node) const {
 
 ServerOptions Bench::server_options() const { return state_->defaults; }
 
-Tap Bench::tap(const std::string& node) {
+const NetworkNamespace& Bench::netns(const std::string& node) const {
   for (const Node& one : state_->world.nodes())
-    if (one.name == node) return must(Tap::open(one.netns));
+    if (one.name == node) return one.netns;
   throw WorldError(Error{fmt::format("there is no node {}", node)});
 }
+
+Tap Bench::tap(const std::string& node) { return must(Tap::open(netns(node))); }
 
 std::vector<Sighting> Bench::sightings() const { return state_->servers.log(); }
 

@@ -183,6 +183,8 @@ class Bench {
   void restart_server(const std::string& name);
   /// Hears what arrives at a node from now on: "client", "director", "real1".
   Tap tap(const std::string& node);
+  /// Where the sockets of a case are made: "client", "real1".
+  const NetworkNamespace& netns(const std::string& node) const;
   /// What real servers were asked, and as whom; oldest first.
   std::vector<Sighting> sightings() const;
   /// Cuts or mends the link of a real server.

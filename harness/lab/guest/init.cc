@@ -40,10 +40,11 @@ const std::vector<std::string>& ipvs_modules() {
   // Debian's UML kernel has nf_tables for bridges alone (CONFIG_NF_TABLES_IPV4, _IPV6 and _INET are not set), so
   // marks on packets are iptables' there: the mangle table and what its rules name.
   static const std::vector<std::string> kModules = {
-      "ipv6",     "bridge",    "veth",        "tun",       "ip_vs",        "ip_vs_rr",       "ip_vs_wrr",
-      "ip_vs_lc", "ip_vs_wlc", "ip_vs_fo",    "ip_vs_ovf", "ip_vs_lblc",   "ip_vs_lblcr",    "ip_vs_dh",
-      "ip_vs_sh", "ip_vs_mh",  "ip_vs_sed",   "ip_vs_nq",  "ip_vs_pe_sip", "iptable_mangle", "ip6table_mangle",
-      "xt_mark",  "xt_tcpudp", "xt_multiport"};
+      "ipv6",           "bridge",          "veth",        "tun",          "ip_vs",
+      "ip_vs_rr",       "ip_vs_wrr",       "ip_vs_lc",    "ip_vs_wlc",    "ip_vs_fo",
+      "ip_vs_ovf",      "ip_vs_lblc",      "ip_vs_lblcr", "ip_vs_dh",     "ip_vs_sh",
+      "ip_vs_mh",       "ip_vs_sed",       "ip_vs_nq",    "ip_vs_pe_sip", "ip_vs_ftp",
+      "iptable_mangle", "ip6table_mangle", "xt_mark",     "xt_tcpudp",    "xt_multiport"};
   return kModules;
 }
 
