@@ -62,7 +62,7 @@ Verdict Director::State::handle(DirectorTime now, Packet packet) {
     case Hit::kDrop:
       return kSilence;  // state and timer stay as the last accepted packet left them (VAL-20)
     case Hit::kScheduleAnew:
-      connections.remove(*entry);
+      connections.expire_now(*entry, now);
       return schedule(now, packet);
     case Hit::kDiscardAndDrop:
       connections.remove(*entry);
