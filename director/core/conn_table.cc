@@ -176,9 +176,15 @@ void ConnTable::release_controller(ConnEntry& connection) {
   connection.set_controller(nullptr);
 }
 
-void ConnTable::arm(ConnEntry& entry, DirectorTime now) {
-  const table::Due due = wheel_.arm(now, entry.timeout, entry.due(), armings_++);
+void ConnTable::arm(ConnEntry& entry, DirectorTime now) { arm(entry, now, entry.timeout); }
+
+void ConnTable::arm(ConnEntry& entry, DirectorTime now, Duration timeout) {
+  const table::Due due = wheel_.arm(now, timeout, entry.due(), armings_++);
   with_table_of(entry, [&](auto& table, auto& own) { table.arm(own, due); });
+}
+
+void ConnTable::expire_now(ConnEntry& entry, DirectorTime now) {
+  if (deadline_of(entry) > now) arm(entry, now, Duration::zero());
 }
 
 void ConnTable::set_active(ConnEntry& entry, bool active) {

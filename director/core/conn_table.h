@@ -55,6 +55,10 @@ class ConnTable {
   void control(ConnEntry& connection, ConnEntry& controller);
   /// The deadline becomes `now` + the entry's timeout. Source: ip_vs_conn.c, __ip_vs_conn_put_timer().
   void arm(ConnEntry& entry, DirectorTime now);
+  /// The timer runs out `now` if it has not yet: the entry is taken out by the next fire(), with a wheel at the next
+  /// tick. Until then it counts, it is found where no newer one has its key, and a packet that it takes renews it.
+  /// Source: ip_vs_conn.c, ip_vs_conn_expire_now().
+  void expire_now(ConnEntry& entry, DirectorTime now);
   /// Counts a connection as ActiveConn of its server, or as InActConn.
   void set_active(ConnEntry& entry, bool active);
   /// Moves the entry along for one packet: state, timeout (not armed yet), counters of its server, ASSURED of its
@@ -145,6 +149,7 @@ class ConnTable {
   decltype(auto) with_table_of(Family family, bool is_template, bool has_engine, Visit visit);
   template <typename Visit>
   decltype(auto) with_table_of(ConnEntry& entry, Visit visit);
+  void arm(ConnEntry& entry, DirectorTime now, Duration timeout);
   void hide(ConnEntry& entry);
   void uncover(ConnEntry& entry);
   ConnEntry* find(const ConnKey& key, std::uint64_t hash);

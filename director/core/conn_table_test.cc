@@ -211,6 +211,21 @@ TEST_F(ConnTableTest, CountsOnItsServer) {
   EXPECT_EQ(server.references, 0u);
 }
 
+// With a wheel it is there until the next tick, and who it answers to in between renews it.
+TEST_F(ConnTableTest, ExpireNowWaitsForTheTick) {
+  table.set_timer_wheel(TimerWheel(100));
+  ConnEntry& gone = make(key(1), 10s);
+  ConnEntry& renewed = make(key(2), 10s);
+  table.expire_now(gone, {});
+  table.expire_now(renewed, {});
+  EXPECT_EQ(table.fire({}), 0u);
+  EXPECT_EQ(table.find(key(1)), &gone);
+  table.arm(renewed, {});
+  EXPECT_EQ(table.fire(DirectorTime(10ms)), 1u);
+  EXPECT_EQ(table.find(key(1)), nullptr);
+  EXPECT_EQ(table.find(key(2)), &renewed);
+}
+
 // VAL-21
 TEST_F(ConnTableTest, SweepTakesTemplatesWithTheirLastConnection) {
   ConnEntry& tmpl = make(template_of(1), 100s);

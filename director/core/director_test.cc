@@ -233,6 +233,19 @@ TEST_F(DirectorTest, PortReuseByMode) {
   EXPECT_EQ(second_answer(1, kAck), "r2");
 }
 
+// CON-40, DST-20: its timer runs out with the packet, not before.
+TEST_F(DirectorTest, ADiscardedEntryStillCountsForThePacketThatDiscardsIt) {
+  world.serve(tcp_service(80), scheduled_by("rr"), {});
+  ASSERT_EQ(world.director.add_server(tcp_service(80), real(1), {.weight = 1, .upper_threshold = 1}), Outcome::kOk);
+  Flow flow{.from = client(1)};
+  EXPECT_EQ(world.open(flow), "r1");
+  world.send(flow, kRst);
+  EXPECT_EQ(world.send(flow, kSyn), "reject");
+  world.elapse(Duration(1));
+  EXPECT_THAT(world.connections(), IsEmpty());
+  EXPECT_EQ(world.send(flow, kSyn), "r1");
+}
+
 // CON-50, CON-52
 TEST_F(DirectorTest, OnePacketServicesKeepNoEntries) {
   ServiceSettings settings = scheduled_by("rr");

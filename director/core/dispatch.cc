@@ -62,7 +62,7 @@ Verdict Director::State::handle(DirectorTime now, Packet packet) {
     case Hit::kDrop:
       return kSilence;  // state and timer stay as the last accepted packet left them (VAL-20)
     case Hit::kScheduleAnew:
-      connections.remove(*entry);
+      connections.expire_now(*entry, now);
       return schedule(now, packet);
     case Hit::kDiscardAndDrop:
       connections.remove(*entry);
@@ -297,6 +297,7 @@ Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
     const bool complain = sysctls.nat_icmp_send != 0 && packet.quoted == Quoted::kNo && !packet.tcp.rst;
     return complain && services.masqueraded(packet) != nullptr ? kUnreachable : kToLocalStack;
   }
+  if (packet.quoted == Quoted::kByOwnIcmpv6 && entry->method == ForwardMethod::kMasquerade) return kSilence;
   count_packet(*entry->server, packet, /*is_reply=*/true);
   const bool is_control = is_ftp_control(*entry, packet);
   if (is_control) {

@@ -19,7 +19,9 @@ struct TcpFlags {
 /// Does a packet stand for itself, or for an ICMP error that quotes it (FWD-12)? A quoted packet is turned round by
 /// whoever reads it, so that it has the direction of the error: an error that comes from the client's side quotes a
 /// reply, and is a packet from the client. An error about our own tunnel packet quotes what we forwarded, unturned.
-enum class Quoted : std::uint8_t { kNo, kByError, kByTunnelError };
+/// The ICMPv6 errors of the director's own stack stand apart: IPVS sums them up without the pseudo header, takes them
+/// for damaged and drops those that masquerading would translate. Source: Linux ip_vs_core.c, handle_response_icmp().
+enum class Quoted : std::uint8_t { kNo, kByError, kByTunnelError, kByOwnIcmpv6 };
 /// What counts of an SCTP packet. Data, SACK, HEARTBEAT, ECNE, CWR and chunks unknown to us all count as data
 /// (CON-33).
 enum class SctpEvent : std::uint8_t {

@@ -136,7 +136,7 @@ SyncLearned sync_apply(const SyncEntry& said, ServiceTable& services, ConnTable&
   ConnEntry* entry = connections.find(key);
   if (entry != nullptr && !is_template && leads_elsewhere(*entry, said)) {
     if (!active) return SyncLearned::kStale;
-    connections.remove(*entry);
+    connections.expire_now(*entry, now);
     entry = nullptr;
   }
   const bool known = entry != nullptr;

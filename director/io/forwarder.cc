@@ -473,7 +473,8 @@ void Forwarder::from_stack(MutableBytes buffer) {
   const DirectorTime now = clock_.now();
   Verdict verdict;
   if (is_icmp(ip)) {
-    if (const auto quotation = read_quotation(packet_of(buffer), ip)) {
+    if (auto quotation = read_quotation(packet_of(buffer), ip)) {
+      if (ip.family == Family::kIpv6) quotation->turned.quoted = Quoted::kByOwnIcmpv6;
       verdict = director_.handle_reply(now, quotation->turned);
     }
   } else if (const std::optional<Packet> packet = parse_frame(frame)) {
@@ -484,6 +485,7 @@ void Forwarder::from_stack(MutableBytes buffer) {
     stack_.send_copy(icmp_error(frame, {.kind = IcmpError::Kind::kPortUnreachable}, wire_.mac()));
     return;
   }
+  if (verdict.action == Verdict::Action::kDrop) return count(FrameEvent::kDropped);
   if (verdict.ftp != nullptr && !edit(buffer, ip, verdict)) return;
   if (verdict.action == Verdict::Action::kForward) translate_towards(buffer, ip, verdict, Way::kToClient);
   wire_.send(buffer);
