@@ -400,9 +400,33 @@ void replies_and_errors(Story& story) {
   story.send(flow, kFinAck);
   reply(kFinAck);
   for (const EntryView& entry : story.connections()) story.tell(entry.state);
-  Packet error = packet_of(flow);
-  error.quoted = Quoted::kByError;
-  story.tell(std::to_string(static_cast<int>(story.director.handle(story.now(), error).action)));
+  story.elapse(5s);  // an error does not restart the timer
+  const auto quote = [&](const Flow& quoted) {
+    Packet error = packet_of(quoted, kSyn);
+    error.quoted = Quoted::kByError;
+    story.tell(std::to_string(static_cast<int>(story.director.handle(story.now(), error).action)));
+  };
+  quote(flow);
+  for (const EntryView& entry : story.connections()) story.tell(std::to_string(entry.expires_in / 1s));
+  Sysctls sysctls = story.director.sysctls();
+  sysctls.schedule_icmp = 1;
+  story.director.set_sysctls(sysctls);
+  quote({.from = client(2), .client_port = 40002});
+}
+
+// A client behind whose server is NAT says where it waits for data.
+void ftp_behind_nat(Story& story) {
+  story.director.add_service(tcp_service(21), scheduled_by("rr"));
+  story.director.add_server(tcp_service(21), real(1, 21), {.method = ForwardMethod::kMasquerade});
+  Flow control{.from = client(1), .port = 21};
+  story.open(control);
+  std::vector<std::byte> segment(20);
+  segment[12] = std::byte{0x50};
+  for (const char c : std::string_view("PORT 192,0,2,1,156,64\r\n")) segment.push_back(static_cast<std::byte>(c));
+  Packet packet = packet_of(control, kAck);
+  packet.payload = segment;
+  story.director.handle(story.now(), packet);
+  story.tell(std::to_string(story.connections().size()));
 }
 
 std::vector<std::string> tell_all(Fault fault) {
@@ -430,7 +454,8 @@ std::vector<std::string> tell_all(Fault fault) {
                            hash_schedulers,
                            counters,
                            state_sync,
-                           replies_and_errors}) {
+                           replies_and_errors,
+                           ftp_behind_nat}) {
     Story story;
     plot(story);
     texts.push_back(story.text());

@@ -101,7 +101,7 @@ Status write_witnesses(const std::string& path, const KillMatrix& matrix, const 
     if (const auto names = matrix.killed_by(id); !names.empty()) witnesses.emplace(names.front(), id);
   std::ofstream file(path);
   file << "# Which must-case notices which fault, so that ctest need not look for it: written by\n"
-          "# `lvspec mutants --write-witnesses FILE`, which runs every case on every fault.\n";
+          "# `lvspec mutants --write-witnesses FILE`.\n";
   for (const auto& [fault, id] : witnesses) file << fault << ' ' << id << '\n';
   file.close();
   if (!file) return system_error(fmt::format("--write-witnesses {}", path));
@@ -234,11 +234,10 @@ Action add_mutants_command(CLI::App& app, const Catalogue& catalogue) {
   auto options = std::make_shared<MutantsOptions>();
   command->add_flag("--json", options->json, "as JSON");
   command->add_flag("--list", options->list, "only list the faults");
-  auto* witnesses = command->add_option(
+  command->add_option(
       "--witnesses", options->witnesses,
       "a file of lines FAULT CASE: hear these first, and search among all only for what they leave open");
-  command->add_option("--write-witnesses", options->write_witnesses, "write such a file from the whole matrix")
-      ->excludes(witnesses);
+  command->add_option("--write-witnesses", options->write_witnesses, "write such a file of what was found");
   command->add_option("--jobs", options->jobs, "worlds at the same time (default: one for each CPU)")
       ->check(CLI::Range(1, 256));
   return [options, &catalogue] { return mutants(*options, catalogue); };
