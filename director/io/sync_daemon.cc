@@ -228,7 +228,8 @@ Refusal SyncDaemon::start(const protocol::Daemon& daemon) {
       role.channels.push_back(std::make_unique<Channel>(std::move(socket)));
     }
   } catch (const std::system_error& error) {
-    return {"world", error.what()};
+    log(error.what());  // the answer has ipvsadm's words, which do not say what was attempted
+    return {"world", error.code().message()};
   }
   if (master) {
     for (const auto& channel : role.channels)
