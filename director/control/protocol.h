@@ -101,7 +101,8 @@ struct ServiceRow {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceRow, id, settings, servers, stats, rates)
 
-/// What a client has sent need not be UTF-8, and JSON must be: bytes are said as the Latin-1 characters they would be.
+/// What a client has sent need not be UTF-8, and JSON must be: bytes are said as the Latin-1 characters they would
+/// be.
 inline std::string text_of_bytes(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) {

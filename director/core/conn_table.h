@@ -172,7 +172,7 @@ class ConnTable {
   std::size_t limit_ = std::numeric_limits<std::size_t>::max();
   std::uint64_t refused_ = 0;
   std::unordered_map<const ConnEntry*, Ftp> ftp_;
-  std::size_t awaiting_ = 0;  // of ftp_, those that await a client's port
+  std::size_t awaiting_ = 0;   // of ftp_, those that await a client's port
   std::uint32_t armings_ = 0;  // numbers every arming, so that of equal deadlines the first armed goes first
   TimerWheel wheel_;
 };

@@ -98,7 +98,8 @@ bool Director::State::reuse_expected(const ConnEntry& entry) const {
 // Source: Linux ip_vs_proto_tcp.c, tcp_conn_schedule(); ip_vs_proto_sctp.c, sctp_conn_schedule().
 bool Director::State::may_create_entry(const Packet& packet) const {
   const bool ipsec = packet.protocol == Protocol::kAh || packet.protocol == Protocol::kEsp;
-  if (packet.quoted != Quoted::kNo) return sysctls.schedule_icmp != 0 && !ipsec && !fault(Fault::kScheduleIcmpIgnored);
+  if (packet.quoted != Quoted::kNo)
+    return sysctls.schedule_icmp != 0 && !ipsec && !fault(Fault::kScheduleIcmpIgnored);
   switch (packet.protocol) {
     case Protocol::kUdp:
       return true;

@@ -85,11 +85,11 @@ void Director::State::heed_ftp_server(DirectorTime now, ConnEntry& control, cons
   if (data == nullptr) {
     // The entry leads to the server of the control connection; the kernel's leads to the address of the answer.
     data = connections.create_awaiting({.family = packet.family,
-                                         .protocol = Protocol::kTcp,
-                                         .virtual_port = endpoint->port,
-                                         .client = control.client(),
-                                         .virtual_address = control.virtual_address()},
-                                        *control.server, endpoint->port);
+                                        .protocol = Protocol::kTcp,
+                                        .virtual_port = endpoint->port,
+                                        .client = control.client(),
+                                        .virtual_address = control.virtual_address()},
+                                       *control.server, endpoint->port);
     if (data == nullptr) return;
     data->fwmark = classifier.mark_of(packet);
     connections.control(*data, control);

@@ -53,8 +53,8 @@ void put_conf(nlmsghdr* message, int id, const std::optional<std::uint32_t>& val
 }
 
 bool empty(const Ipv4Conf& conf) {
-  return !conf.accept_local && !conf.accept_redirects && !conf.arp_announce && !conf.arp_ignore &&
-         !conf.forwarding && !conf.rp_filter && !conf.send_redirects;
+  return !conf.accept_local && !conf.accept_redirects && !conf.arp_announce && !conf.arp_ignore && !conf.forwarding &&
+         !conf.rp_filter && !conf.send_redirects;
 }
 
 /// Calls `visit` with every attribute behind `offset` bytes of payload. (libmnl's own loops are macros for C.)

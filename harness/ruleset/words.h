@@ -26,8 +26,8 @@ std::string quoted(std::string_view token);
 /// Errors: an open quote, a backslash at the end (a command is one line here), a control character.
 Result<std::vector<std::string>> split_words(std::string_view line, const LineOrigin& origin);
 
-/// A number as C's strtol reads it in base 10 (leading blanks and one + are allowed), or nothing if it is none or outside
-/// [min, max].
+/// A number as C's strtol reads it in base 10 (leading blanks and one + are allowed), or nothing if it is none or
+/// outside [min, max].
 std::optional<std::int64_t> decimal(std::string_view text, std::int64_t min, std::int64_t max);
 
 /// An unsigned 32-bit number in C notation: 8, 010, 0x8.

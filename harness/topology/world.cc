@@ -65,8 +65,8 @@ Ipv4Conf plain_conf() {
   return {.accept_local = 0, .arp_announce = 0, .arp_ignore = 0, .forwarding = 0, .rp_filter = 0};
 }
 
-/// A director that masquerades forwards between hosts of one link. It must not tell them so, or they would go round it,
-/// and they are not to listen. What no link message carries.
+/// A director that masquerades forwards between hosts of one link. It must not tell them so, or they would go round
+/// it, and they are not to listen. What no link message carries.
 void forward_without_redirects(const NetworkNamespace& director) {
   write_sysctl(director, "/proc/sys/net/ipv4/conf/all/send_redirects", "0");
   write_sysctl(director, "/proc/sys/net/ipv6/conf/all/forwarding", "1");
@@ -355,7 +355,8 @@ Result<World> World::build(const Topology& topology) {
   };
   LVSPEC_TRY(
       furnish_director(batches[1], "director", kDirectorByte, topology.director_place, &world.director_stack_));
-  if (!world.director_stack_.empty()) world.stack_port_ = Port{World::kStackInterface, kStack0, node_mac(kDirectorByte), 0};
+  if (!world.director_stack_.empty())
+    world.stack_port_ = Port{World::kStackInterface, kStack0, node_mac(kDirectorByte), 0};
   if (topology.standby_place) {
     LVSPEC_TRY(
         furnish_director(batches.back(), "standby", kStandbyByte, *topology.standby_place, &world.standby_stack_));

@@ -20,17 +20,17 @@ void put_checksum(RawPacket& packet, std::size_t at, std::size_t from, std::size
 RawPacket ipv4(const std::uint8_t* from, const std::uint8_t* to, int protocol, const RawPacket& payload) {
   const std::size_t total = kIpv4 + payload.size();
   RawPacket packet = {0x45,
-                     0,
-                     static_cast<std::uint8_t>(total >> 8),
-                     static_cast<std::uint8_t>(total),
-                     0,
-                     7,
-                     0,
-                     0,
-                     64,
-                     static_cast<std::uint8_t>(protocol),
-                     0,
-                     0};
+                      0,
+                      static_cast<std::uint8_t>(total >> 8),
+                      static_cast<std::uint8_t>(total),
+                      0,
+                      7,
+                      0,
+                      0,
+                      64,
+                      static_cast<std::uint8_t>(protocol),
+                      0,
+                      0};
   packet.insert(packet.end(), from, from + 4);
   packet.insert(packet.end(), to, to + 4);
   packet.insert(packet.end(), payload.begin(), payload.end());
@@ -74,7 +74,7 @@ RawPacket echo_request(const IpAddress& from, const IpAddress& to) {
 
 RawPacket icmp_error(const IpAddress& from, const RawPacket& quoted, int type, int code, int mtu) {
   RawPacket icmp = {static_cast<std::uint8_t>(type),     static_cast<std::uint8_t>(code), 0, 0, 0, 0,
-                   static_cast<std::uint8_t>(mtu >> 8), static_cast<std::uint8_t>(mtu)};
+                    static_cast<std::uint8_t>(mtu >> 8), static_cast<std::uint8_t>(mtu)};
   icmp.insert(icmp.end(), quoted.begin(), quoted.end());
   put_checksum(icmp, 2, 0, icmp.size());
   return ipv4(from.bytes(), quoted.data() + 12, IPPROTO_ICMP, icmp);
