@@ -51,12 +51,15 @@ std::size_t Fragments::next(MutableBytes fragment) {
 
 std::optional<std::vector<std::byte>> Reassembly::add(DirectorTime now, Bytes packet, const IpHeader& ip) {
   expire(now);
-  const Bytes payload = packet.subspan(ip.transport, ip.total - ip.transport);
+  // Behind the fragment header of IPv6 the first piece may begin with more headers; later ones do not tell of them.
+  const bool six = ip.family == Family::kIpv6;
+  const std::size_t begin = six ? ip.fragment_header + kFragmentHeader : ip.transport;
+  const Bytes payload = packet.subspan(begin, ip.total - begin);
   const std::size_t end = ip.fragment_offset + payload.size();
   // A fragment that is not the last must be a multiple of eight, or nothing can follow it.
   if (payload.empty() || end > kLongest || (ip.more_fragments && payload.size() % 8 != 0)) return std::nullopt;
 
-  const Key key{ip.family, ip.source, ip.destination, ip.protocol, ip.fragment_id};
+  const Key key{ip.family, ip.source, ip.destination, six ? std::uint8_t{0} : ip.protocol, ip.fragment_id};
   auto found = packets_.find(key);
   if (found == packets_.end()) {
     if (packets_.size() == kMostPackets) {
@@ -75,10 +78,10 @@ std::optional<std::vector<std::byte>> Reassembly::add(DirectorTime now, Bytes pa
   }
   if (!ip.more_fragments) unfinished.length = end;
   if (ip.fragment_offset == 0) {
-    const std::size_t header = ip.family == Family::kIpv4 ? ip.transport : ip.fragment_header;
+    const std::size_t header = six ? ip.fragment_header : ip.transport;
     unfinished.header.assign(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(header));
     // The packet as it was before it was cut has no fragment header: what comes next is told one header earlier.
-    if (ip.family == Family::kIpv6) {
+    if (six) {
       std::size_t before = 6;
       for (std::size_t at = kIpv6Header; at < header; at += 8 + std::size_t{8} * u8_at(packet, at + 1)) before = at;
       put_u8(unfinished.header, before, u8_at(packet, ip.fragment_header));

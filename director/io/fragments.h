@@ -16,7 +16,7 @@ namespace lvspec::director {
 /// Cuts a packet that is too long for its link (RFC 791; RFC 8200, 4.5). IPv4 options go into every fragment.
 class Fragments {
  public:
-  /// @param packet  outlives this object
+  /// @param packet  outlives this object; one of IPv6 has no extension headers, as our own tunnel packets have none
   /// @param mtu     at least 68; IPv6: 1280
   /// @param id      IPv6: identification; IPv4 fragments keep the packet's own
   Fragments(Bytes packet, const IpHeader& ip, std::size_t mtu, std::uint32_t id);

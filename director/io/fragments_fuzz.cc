@@ -18,7 +18,8 @@ void require(bool so) {
 }
 
 void cut_and_join(Bytes packet, const IpHeader& ip) {
-  if (ip.is_fragment() || ip.fragment_header != 0) return;
+  constexpr std::size_t kIpv6Header = 40;
+  if (ip.is_fragment() || (ip.family == Family::kIpv6 && ip.transport != kIpv6Header)) return;
   const std::size_t least = ip.family == Family::kIpv4 ? 68 : 1280;
   if (ip.total <= least) return;
   Reassembly reassembly;

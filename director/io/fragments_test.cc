@@ -75,6 +75,33 @@ TEST(Reassembly, GivesThePacketBackInAnyOrder) {
   }
 }
 
+// RFC 8200, 4.5: extension headers behind the fragment header are part of what was cut.
+TEST(Reassembly, KeepsTheHeadersThatWereCutWithThePacket) {
+  constexpr std::uint8_t kDestinationOptions = 60;
+  Octets whole = packet_to_vip(Family::kIpv6, kIpprotoUdp, 1500);
+  const Octets options = {std::byte{kIpprotoUdp}, std::byte{0}, std::byte{1}, std::byte{4},
+                          std::byte{0},           std::byte{0}, std::byte{0}, std::byte{0}};
+  whole.insert(whole.begin() + 40, options.begin(), options.end());
+  put_u8(whole, 6, kDestinationOptions);
+  put_u16(whole, 4, static_cast<unsigned>(whole.size() - 40));
+  const std::vector<Octets> pieces = cut(whole, 1280);
+  ASSERT_EQ(pieces.size(), 2u);
+  for (const bool forwards : {true, false}) {
+    Reassembly reassembly;
+    EXPECT_EQ(feed(reassembly, pieces[forwards ? 0 : 1]), std::nullopt);
+    EXPECT_EQ(feed(reassembly, pieces[forwards ? 1 : 0]), whole);
+  }
+}
+
+TEST(IpHeader, ExtensionHeadersBeyondTheEndAreCutShort) {
+  constexpr std::uint8_t kHopByHop = 0;
+  Octets packet = packet_to_vip(Family::kIpv6, kIpprotoUdp, 100);
+  put_u8(packet, 6, kHopByHop);
+  put_u8(packet, 40, kIpprotoUdp);
+  put_u8(packet, 41, 255);
+  EXPECT_EQ(read_ip_header(packet).malformed, Malformed::kHeaderCutShort);
+}
+
 TEST(Reassembly, OverlappingPiecesSpoilThePacket) {
   const Octets packet = long_packet(Family::kIpv4);
   const auto pieces = cut(packet, 1280), others = cut(packet, 1000);

@@ -61,6 +61,7 @@ IpHeader read_ipv6(Bytes packet, bool is_quoted) {
     ip.next_header = ip.transport;
     if (options) {
       ip.transport += 8 + std::size_t{8} * u8_at(packet, ip.transport + 1);
+      if (end < ip.transport) return wrong(Malformed::kHeaderCutShort);
       continue;
     }
     ip.fragment_header = ip.transport;
