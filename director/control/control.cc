@@ -5,6 +5,7 @@
 
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "director/control/protocol.h"
 #include "director/control/translate.h"
@@ -153,10 +154,27 @@ DirectorTime Clock::now() const {
   return DirectorTime(offset_ + (manual_ ? Duration(0) : Duration(monotonic_ns() - start_ns_)));
 }
 
+namespace {
+
+/// The protocol has no fractions; and one that is too large for an integer converts to anything.
+void expect_whole_numbers(const json& body) {
+  std::vector<const json*> open = {&body};  // not by recursion: a line may nest as deeply as it is long
+  while (!open.empty()) {
+    const json& value = *open.back();
+    open.pop_back();
+    if (value.is_number_float()) throw BadRequest(fmt::format("{}: not a whole number in range", value.dump()));
+    if (value.is_structured())
+      for (const json& member : value) open.push_back(&member);
+  }
+}
+
+}  // namespace
+
 std::string Control::answer(int connection, const std::string& line) {
   json reply;
   try {
     const json body = json::parse(line);
+    expect_whole_numbers(body);
     const Request request{body};
     const auto verb = request.get<std::string>("verb");
     if (verb == "stop") {

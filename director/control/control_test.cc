@@ -182,6 +182,18 @@ TEST_F(ControlTest, WhatIsNotUtf8IsAnErrorLikeAnyOther) {
   EXPECT_EQ(reply["code"], "bad-request");
 }
 
+TEST_F(ControlTest, AFractionIsNoNumber) {
+  const json reply = ask({{"verb", "advance"}, {"ns", 3e63}});
+  EXPECT_EQ(reply["code"], "bad-request");
+  EXPECT_THAT(reply["error"].get<std::string>(), ::testing::HasSubstr("3e+63"));
+}
+
+TEST_F(ControlTest, DeepNestingIsAnErrorLikeAnyOther) {
+  const std::string deep(200'000, '[');
+  const json reply = json::parse(control_.answer(7, deep + std::string(deep.size(), ']')));
+  EXPECT_EQ(reply["code"], "bad-request");
+}
+
 TEST_F(ControlTest, StopStops) {
   EXPECT_FALSE(control_.stopped());
   ask({{"verb", "stop"}});
