@@ -71,6 +71,7 @@ namespace lvspec::director {
   X(kNotPinnedAgain, "not-pinned-again", "with its server gone a client bounces over the rest", "FR-78")             \
   X(kThresholdIgnored, "threshold-ignored", "full servers get new clients", "FR-119")                                \
   X(kThresholdUnpins, "threshold-unpins", "a full server loses its pinned clients", "FR-119")                        \
+  X(kFamiliesNotMixed, "families-not-mixed", "a tunnel to a server of another family is refused", "")                \
   X(kNoUnreachable, "no-unreachable", "with no server left packets vanish without ICMP", "")                         \
   /* Port reuse */                                                                                                   \
   X(kReuseUnpins, "reuse-reschedules-pinned", "a reused port of a pinned client is scheduled anew", "FR-81")         \

@@ -414,6 +414,13 @@ void replies_and_errors(Story& story) {
   quote({.from = client(2), .client_port = 40002});
 }
 
+void mixed_families(Story& story) {
+  story.director.add_service(kWeb, scheduled_by("rr"));
+  const RealServerKey six{.family = Family::kIpv6, .address = {{0x20, 0x01, 0x0d, 0xb8, 1}}, .port = 80};
+  const Outcome outcome = story.director.add_server(kWeb, six, {.method = ForwardMethod::kTunnel});
+  story.tell(testing::PrintToString(outcome));
+}
+
 // A client behind whose server is NAT says where it waits for data.
 void ftp_behind_nat(Story& story) {
   story.director.add_service(tcp_service(21), scheduled_by("rr"));
@@ -455,7 +462,8 @@ std::vector<std::string> tell_all(Fault fault) {
                            counters,
                            state_sync,
                            replies_and_errors,
-                           ftp_behind_nat}) {
+                           ftp_behind_nat,
+                           mixed_families}) {
     Story story;
     plot(story);
     texts.push_back(story.text());

@@ -29,7 +29,7 @@ Outcome check(const ServiceSettings& settings, Family family) {
 // What the kernel tests before it looks whether the server exists (DST-11).
 Outcome check(const VirtualService& service, const RealServerKey& key, const RealServerSettings& settings) {
   const bool tunnel = settings.method == ForwardMethod::kTunnel;
-  if (key.family != service.key.family && !tunnel) return Outcome::kInvalid;
+  if (key.family != service.key.family && (!tunnel || fault(Fault::kFamiliesNotMixed))) return Outcome::kInvalid;
   if (settings.weight < 0) return Outcome::kOutOfRange;
   if (settings.lower_threshold > settings.upper_threshold) return Outcome::kOutOfRange;
   if (settings.tunnel.type == TunnelType::kGue && settings.tunnel.port == 0) return Outcome::kInvalid;

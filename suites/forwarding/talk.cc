@@ -15,11 +15,14 @@ constexpr int kPatienceMs = 2000;  // several times TCP's first retransmission
 
 [[noreturn]] void give_up(const std::string& attempt) { throw WorldError(system_error(attempt)); }
 
+/// What one side sent did not reach the other, or not as it was: that is what cases are about, not a fault of ours.
+[[noreturn]] void not_carried(const std::string& what) { throw WorldError(Error{what, ErrorKind::kDirector}); }
+
 void wait_for(const FileDescriptor& socket, short event, const std::string& attempt) {
   pollfd waiting{.fd = socket.get(), .events = event, .revents = 0};
   const int ready = poll(&waiting, 1, kPatienceMs);
   if (ready < 0) give_up("poll for " + attempt);
-  if (ready == 0) throw WorldError(Error{attempt + ": nothing happened"});
+  if (ready == 0) not_carried(attempt + ": nothing happened");
 }
 
 FileDescriptor socket_at(const NetworkNamespace& netns, const Endpoint& at) {
@@ -48,7 +51,7 @@ Talk Talk::connect(const NetworkNamespace& from, const Endpoint& source, const E
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(talk.socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) throw WorldError(system_error(attempt, error));
+  if (error != 0) not_carried(system_error(attempt, error).message);
   return talk;
 }
 
@@ -63,7 +66,8 @@ std::string Talk::hear() {
   while ((end = unread_.find('\n')) == std::string::npos) {
     wait_for(socket_, POLLIN, "a line from " + peer().str());
     const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (got <= 0) give_up("recv from " + peer().str());
+    if (got == 0) not_carried("recv: the other side has closed");
+    if (got < 0) not_carried(system_error("recv").message);
     unread_.append(buffer.data(), static_cast<std::size_t>(got));
   }
   const std::string line = unread_.substr(0, end + 1);
