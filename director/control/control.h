@@ -18,7 +18,12 @@ class Clock {
   /// A manual clock stands still until advanced; a real one runs with CLOCK_MONOTONIC, plus what it was advanced by.
   explicit Clock(bool manual);
   DirectorTime now() const;
-  void advance(Duration step) { offset_ += step; }
+  void advance(Duration step) {
+    offset_ += step;
+    on_advance();
+  }
+  /// Before anybody else learns of the new time: what was due on the way there.
+  std::function<void()> on_advance = [] {};
   bool manual() const { return manual_; }
 
  private:

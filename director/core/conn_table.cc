@@ -22,7 +22,10 @@ constexpr Duration kExtension = seconds(60);    // TPL-34
 constexpr Duration kFreshTimeout = seconds(3);  // TIM-06, until the first packet has set the state's own
 }  // namespace
 
-ConnTable::ConnTable(std::size_t entries) { reserve(entries); }
+ConnTable::ConnTable(std::size_t entries, std::uint32_t* armings)
+    : armings_(armings == nullptr ? &own_armings_ : armings) {
+  reserve(entries);
+}
 
 template <typename Visit>
 decltype(auto) ConnTable::with_table_of(Family family, bool is_template, bool has_engine, Visit visit) {
@@ -67,30 +70,44 @@ ConnEntry* ConnTable::find(const ConnKey& key, std::uint64_t hash) {
                        });
 }
 
+namespace {
+
+/// Only NAT leaves the reply with the real server's address; otherwise the real server answers as the VIP.
+bool is_reply_of(const ConnEntry& entry, const ConnKey& turned) {
+  if (entry.client_port != turned.client_port || entry.protocol() != turned.protocol ||
+      entry.family != turned.family || entry.is_template || entry.client() != turned.client) {
+    return false;
+  }
+  const bool nat = entry.method == ForwardMethod::kMasquerade;
+  const Address address = nat ? entry.server->key.address : entry.virtual_address();
+  const std::uint16_t port = nat ? entry.server_port : entry.virtual_port;
+  return address == turned.virtual_address && port == turned.virtual_port;
+}
+
+}  // namespace
+
 ConnEntry* ConnTable::find_reply(const Packet& packet) {
   // The packet turned round: where it goes to is the client of its entry.
   Packet turned = packet;
   std::swap(turned.source, turned.destination);
   std::swap(turned.source_port, turned.destination_port);
   const ConnKey key = connection_key(turned);
-  const auto is_reply_of = [&](const ConnEntry& entry) {
-    if (entry.client_port != key.client_port || entry.protocol() != key.protocol || entry.family != key.family ||
-        entry.is_template || entry.client() != key.client) {
-      return false;
-    }
-    // Only NAT leaves the reply with the real server's address; otherwise the real server answers as the VIP.
-    const bool nat = entry.method == ForwardMethod::kMasquerade;
-    const Address address = nat ? entry.server->key.address : entry.virtual_address();
-    const std::uint16_t port = nat ? entry.server_port : entry.virtual_port;
-    return address == key.virtual_address && port == key.virtual_port;
-  };
-  const std::uint64_t hash = hash_of(key);
-  ConnEntry* const found = with_table_of(packet.family, /*is_template=*/false, /*has_engine=*/false,
-                                         [&](auto& table) -> ConnEntry* { return table.find(hash, is_reply_of); });
+  return find_reply(key, hash_of(key));
+}
+
+// Source: Linux ip_vs_conn.c, ip_vs_conn_hash(): a bucket's newest comes first.
+ConnEntry* ConnTable::find_reply(const ConnKey& turned, std::uint64_t hash) {
+  for (auto rival = rivals_.rbegin(); rival != rivals_.rend(); ++rival) {
+    if (is_reply_of(**rival, turned)) return *rival;
+  }
+  ConnEntry* const found =
+      with_table_of(turned.family, /*is_template=*/false, /*has_engine=*/false, [&](auto& table) -> ConnEntry* {
+        return table.find(hash, [&](const auto& entry) { return is_reply_of(entry, turned); });
+      });
   if (found != nullptr) return found;
   // Of entries with one key each has a server of its own, whose replies are its own.
   for (const Shadow& shadow : shadows_) {
-    if (is_reply_of(*shadow.older)) return shadow.older;
+    if (is_reply_of(*shadow.older, turned)) return shadow.older;
   }
   return nullptr;
 }
@@ -102,12 +119,20 @@ ConnEntry* ConnTable::create(const ConnKey& key, RealServer& server, std::uint16
   }
   const std::uint64_t hash = hash_of(key);
   ConnEntry* const older = stored == Stored::kYes ? find(key, hash) : nullptr;
+  bool has_rival = false;
+  if (stored == Stored::kYes && !key.is_template && server.settings.method == ForwardMethod::kMasquerade) {
+    ConnKey turned = key;
+    turned.virtual_address = server.key.address;
+    turned.virtual_port = server_port;
+    has_rival = find_reply(turned, hash) != nullptr;
+  }
   if (older != nullptr) hide(*older);
   ConnEntry& entry = with_table_of(
       key.family, key.is_template, key.engine_data != EngineData::kNone,
       [&](auto& table) -> ConnEntry& { return table.insert(hash, /*hidden=*/stored == Stored::kOnePacket, key); });
   engine_data_.retain(key.engine_data);
   if (older != nullptr) shadows_.push_back({&entry, older});
+  if (has_rival) rivals_.push_back(&entry);
   entry.hashed = stored == Stored::kYes;
   entry.server_port = server_port;
   entry.method = server.settings.method;
@@ -124,6 +149,7 @@ void ConnTable::hide(ConnEntry& entry) {
 // The entry leaves, for good or for another key: what it has hidden is found again. If it is hidden itself, the one
 // that hides it now hides what it has hidden.
 void ConnTable::uncover(ConnEntry& entry) {
+  if (!rivals_.empty()) std::erase(rivals_, &entry);
   if (shadows_.empty()) return;
   const auto below =
       std::find_if(shadows_.begin(), shadows_.end(), [&](const Shadow& s) { return s.newer == &entry; });
@@ -179,7 +205,7 @@ void ConnTable::release_controller(ConnEntry& connection) {
 void ConnTable::arm(ConnEntry& entry, DirectorTime now) { arm(entry, now, entry.timeout); }
 
 void ConnTable::arm(ConnEntry& entry, DirectorTime now, Duration timeout) {
-  const table::Due due = wheel_.arm(now, timeout, entry.due(), armings_++);
+  const table::Due due = wheel_.arm(now, timeout, entry.due(), (*armings_)++);
   with_table_of(entry, [&](auto& table, auto& own) { table.arm(own, due); });
 }
 
@@ -358,12 +384,12 @@ std::optional<Duration> ConnTable::extension_of(const ConnEntry& entry) const {
 }
 
 // At equal deadlines a connection (TPL-36); a wheel has no equal ones.
-ConnEntry* ConnTable::next(std::int64_t horizon) {
+ConnEntry* ConnTable::next(const table::Due& last) {
   ConnEntry* first = nullptr;
   const auto consider = [&](auto& table) {
-    if (table.bound().deadline > horizon) return;
+    if (table.bound().deadline > last.deadline) return;
     ConnEntry* const candidate = table.next();
-    if (candidate == nullptr || candidate->due().deadline > horizon) return;
+    if (candidate == nullptr || candidate->due() > last) return;
     const auto rank = [this](const ConnEntry& entry) {
       return std::tuple(entry.due().deadline, wheel_.is_exact() && entry.is_template, entry.due().order);
     };
@@ -378,10 +404,15 @@ ConnEntry* ConnTable::next(std::int64_t horizon) {
   return first;
 }
 
-std::size_t ConnTable::fire(DirectorTime now) {
+std::size_t ConnTable::fire(DirectorTime now) { return fire_up_to({wheel_.horizon(now), kLastOrder}); }
+
+std::size_t ConnTable::fire_before(const table::Due& other) {
+  return wheel_.is_exact() ? fire(DirectorTime(Duration(other.deadline))) : fire_up_to(other);
+}
+
+std::size_t ConnTable::fire_up_to(const table::Due& last) {
   std::size_t removed = 0;
-  const std::int64_t horizon = wheel_.horizon(now);
-  while (ConnEntry* const entry = next(horizon)) {
+  while (ConnEntry* const entry = next(last)) {
     const DirectorTime fired_at = wheel_.fires(entry->due());
     if (const std::optional<Duration> extension = extension_of(*entry)) {
       const Duration before = std::exchange(entry->timeout, *extension);

@@ -25,7 +25,9 @@ namespace lvspec::director {
 /// Source: Linux net/netfilter/ipvs/ip_vs_conn.c.
 class ConnTable {
  public:
-  explicit ConnTable(std::size_t entries = 4096);
+  /// @param armings  numbers every arming of a timer, so that of one instant the first armed goes first, or with a
+  ///                 wheel, whoever a kernel lets; shared with timers of others. Null: the table's own.
+  explicit ConnTable(std::size_t entries = 4096, std::uint32_t* armings = nullptr);
 
   /// Before the first entry: timers are exact, or late like those of a kernel.
   void set_timer_wheel(TimerWheel wheel) { wheel_ = wheel; }
@@ -88,6 +90,8 @@ class ConnTable {
   /// @return how many entries and templates were removed.
   /// Source: ip_vs_conn.c, ip_vs_conn_expire(), `expire_later`.
   std::size_t fire(DirectorTime now);
+  /// Only those that go before a timer of somebody else's.
+  std::size_t fire_before(const table::Due& other);
   /// Called by fire() for an entry that stays, with its new timeout and before it is armed (SYN-06).
   std::function<void(ConnEntry& entry, DirectorTime fired_at)> on_extension = [](ConnEntry&, DirectorTime) {};
   /// When the next timer fires, if one is armed.
@@ -140,6 +144,7 @@ class ConnTable {
   }
 
  private:
+  static constexpr std::uint32_t kLastOrder = std::numeric_limits<std::uint32_t>::max();
   /// Two entries with one key: the older is hidden as long as the newer lives.
   struct Shadow {
     ConnEntry *newer, *older;
@@ -153,7 +158,10 @@ class ConnTable {
   void hide(ConnEntry& entry);
   void uncover(ConnEntry& entry);
   ConnEntry* find(const ConnKey& key, std::uint64_t hash);
-  ConnEntry* next(std::int64_t horizon = std::numeric_limits<std::int64_t>::max());
+  ConnEntry* find_reply(const ConnKey& turned, std::uint64_t hash);
+  /// The first of those that fire not after `last`.
+  ConnEntry* next(const table::Due& last = {std::numeric_limits<std::int64_t>::max(), kLastOrder});
+  std::size_t fire_up_to(const table::Due& last);
   void bind(ConnEntry& entry, RealServer& server);
   void unbind(ConnEntry& entry);
   void release_controller(ConnEntry& connection);
@@ -169,11 +177,14 @@ class ConnTable {
   table::Table<EngineTemplateEntry<Ipv6Bytes>> engine_templates6_;
   EngineData engine_data_;
   std::vector<Shadow> shadows_;
+  /// Behind NAT two of one client's connections, to two virtual services, may lead to one port of one server. These,
+  /// oldest first, are newer than another with the same reply.
+  std::vector<ConnEntry*> rivals_;
   std::size_t limit_ = std::numeric_limits<std::size_t>::max();
   std::uint64_t refused_ = 0;
   std::unordered_map<const ConnEntry*, Ftp> ftp_;
-  std::size_t awaiting_ = 0;   // of ftp_, those that await a client's port
-  std::uint32_t armings_ = 0;  // numbers every arming, so that of equal deadlines the first armed goes first
+  std::size_t awaiting_ = 0;  // of ftp_, those that await a client's port
+  std::uint32_t own_armings_ = 0, *armings_;
   TimerWheel wheel_;
 };
 

@@ -148,6 +148,49 @@ TEST_F(ConnTableTest, RepliesComeFromTheServerUnderNatElseFromTheVip) {
   EXPECT_EQ(table.find_reply(reply(vip(), 80, 2)), nullptr);
 }
 
+// CON-02: of one client's connections to one port of one server, whichever goes, the newest that stays is answered.
+TEST_F(ConnTableTest, BehindNatTheNewestIsAnswered) {
+  server.key = real(1, 8080);
+  server.settings.method = ForwardMethod::kMasquerade;
+  const Packet reply = packet_of({.from = rip(1), .to = client(1), .port = 40000, .client_port = 8080});
+  for (const auto& order : {std::vector{2, 1, 0}, {1, 2, 0}, {0, 2, 1}, {0, 1, 2}, {1, 0, 2}, {2, 0, 1}}) {
+    std::vector<ConnEntry*> left;
+    for (int n = 0; n < 3; ++n) {
+      ConnKey to_port = key(1);
+      to_port.virtual_port = static_cast<std::uint16_t>(80 + n);
+      left.push_back(table.create(to_port, server, 8080));
+      table.arm(*left.back(), {});
+    }
+    for (const int n : order) {
+      const auto newest = std::find_if(left.rbegin(), left.rend(), [](ConnEntry* entry) { return entry != nullptr; });
+      ASSERT_EQ(table.find_reply(reply), *newest);
+      table.remove(*std::exchange(left[n], nullptr));
+    }
+    ASSERT_EQ(table.find_reply(reply), nullptr);
+  }
+}
+
+// A timer of somebody else's has its place among those of its tick: before those of its slot that were armed earlier.
+TEST_F(ConnTableTest, FiresBeforeAnothersTimerWhatGoesBeforeIt) {
+  const TimerWheel wheel(100);
+  std::uint32_t armings = 0;
+  ConnTable shared(4, &armings);
+  shared.set_timer_wheel(wheel);
+  const auto arm = [&](int n) {
+    ConnEntry& entry = *shared.create(key(n), server, 80);
+    entry.timeout = 60s;
+    shared.arm(entry, DirectorTime(1s));
+    return &entry;
+  };
+  const ConnEntry* const older = arm(1);
+  const table::Due other = wheel.arm(DirectorTime(1s), 60s, table::kNever, armings++);
+  arm(2);
+  ASSERT_EQ(wheel.fires(other), wheel.fires(older->due()));
+  EXPECT_EQ(shared.fire_before(other), 1u);
+  EXPECT_EQ(shared.find(key(1)), older);
+  EXPECT_EQ(shared.fire(wheel.fires(other)), 1u);
+}
+
 TEST_F(ConnTableTest, FiresAtTheDeadlineNotBefore) {
   make(key(1), 10s);
   EXPECT_EQ(table.next_deadline(), DirectorTime(10s));

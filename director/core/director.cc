@@ -110,8 +110,8 @@ std::size_t Director::State::advance(DirectorTime now, Reading reading) {
   if (fault(Fault::kExpireOnlyOnRead) && reading == Reading::kNo) return 0;
   std::size_t removed = 0;
   const auto look_after_trash = [&](DirectorTime until) {
-    while (services.next_trash_check() <= until) {
-      removed += connections.fire(services.next_trash_check());
+    while (services.trash_check().deadline <= wheel.horizon(until)) {
+      removed += connections.fire_before(services.trash_check());
       services.check_trash();
     }
     removed += connections.fire(until);
@@ -150,6 +150,7 @@ void Director::limit_entries(std::size_t limit) { state_->connections.set_limit(
 std::uint64_t Director::refused_entries() const { return state_->connections.refused(); }
 
 Verdict Director::handle(DirectorTime now, const Packet& packet) { return state_->handle(now, packet); }
+DirectorTime Director::time() const { return state_->time; }
 Verdict Director::handle_reply(DirectorTime now, const Packet& packet) { return state_->handle_reply(now, packet); }
 std::size_t Director::expire(DirectorTime now) { return state_->advance(now); }
 

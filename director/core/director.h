@@ -36,6 +36,8 @@ struct Verdict {
   Address virtual_address{};             ///< what the client knows the server by: NAT writes it into replies
   std::uint16_t virtual_port = 0;
   Tunnel tunnel{};
+  /// Direct routing over a route of another method's: the next hop is who has the packet's destination (FWD-02).
+  bool asks_for_destination = false;
   bool path_mtu_discovery = true;  ///< sysctl pmtu_disc: do tunnels heed the packet's DF (FWD-04, FWD-07)?
   /// What NAT of an FTP control connection changes besides (FWD-16); valid until the director's next call.
   const FtpEdit* ftp = nullptr;
@@ -180,6 +182,8 @@ class Director {
   /// The next moment at which an entry's timer fires, if there is one. Other timers change nothing that could be seen
   /// before the next call.
   std::optional<DirectorTime> next_deadline() const;
+  /// The latest moment it has been told of.
+  DirectorTime time() const;
 
   Outcome add_service(const ServiceKey& key, const ServiceSettings& settings);
   Outcome edit_service(const ServiceKey& key, const ServiceSettings& settings);

@@ -14,8 +14,9 @@ namespace lvspec::director {
 
 struct Director::State {
   State(std::size_t entries, std::uint64_t seed)
-      : services({.sysctls = sysctls, .estimation = estimation, .wheel = wheel, .now = time}, seed),
-        connections(entries),
+      : services({.sysctls = sysctls, .estimation = estimation, .wheel = wheel, .now = time, .armings = armings},
+                 seed),
+        connections(entries, &armings),
         defence(seed) {
     connections.on_extension = [this](ConnEntry& entry, DirectorTime fired_at) {
       sync_after_extension(entry, sync_context(fired_at), sync_sink);
@@ -38,6 +39,7 @@ struct Director::State {
 
   Sysctls sysctls;
   TimerWheel wheel;
+  std::uint32_t armings = 0;
   EstimationTimer estimation;
   DirectorTime time{};
   ServiceTable services;

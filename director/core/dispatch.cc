@@ -15,6 +15,15 @@ constexpr Verdict kToLocalStack{.action = Verdict::Action::kPass};
 constexpr Verdict kSilence{.action = Verdict::Action::kDrop};
 constexpr Verdict kUnreachable{.action = Verdict::Action::kReject};
 
+/// Keeps the server's route, if this is the first packet. @return whether direct routing has to do with another's
+bool takes_plain_route(const ConnEntry& entry) {
+  RealServer& server = *entry.server;
+  const bool direct = entry.method == ForwardMethod::kDirectRoute;
+  if (server.unbound || fault(Fault::kRouteNotKept)) return false;
+  if (server.route == RouteKept::kNone) server.route = direct ? RouteKept::kNamesServer : RouteKept::kPlain;
+  return direct && server.route == RouteKept::kPlain;
+}
+
 /// Nobody can take the packet: ICMP port unreachable, never a TCP RST. What came to an FTP service for another port
 /// than 21 was perhaps never meant for it (SVC-11, SVC-21). Source: Linux ip_vs_core.c, ip_vs_leave().
 Verdict no_destination(const VirtualService& service, const Packet& packet) {
@@ -250,6 +259,7 @@ Verdict Director::State::follow_new(DirectorTime now, ConnEntry* entry, const Pa
 // Every accepted packet is counted, moves the state and restarts the entry's own timer (CON-21).
 Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet& packet) {
   Verdict verdict = verdict_of(entry);
+  if (verdict.action == Verdict::Action::kForward) verdict.asks_for_destination = takes_plain_route(entry);
   if (packet.quoted != Quoted::kByTunnelError) count_packet(*entry.server, packet, /*is_reply=*/false);
   // An ICMP error says nothing about the connection's state, and starts only the timer of a new one (FWD-12).
   if (packet.quoted == Quoted::kNo) {

@@ -144,6 +144,7 @@ namespace lvspec::director {
   X(kOuterDfMissing, "outer-df-missing", "tunnel packets never have DF", "")                                         \
   X(kTooBigSilent, "too-big-silent", "packets that are too long vanish", "")                                         \
   X(kHostUnreachableSilent, "host-unreachable-silent", "a server without a MAC is not told of", "")                  \
+  X(kRouteNotKept, "route-not-kept", "each method has its own route to a server", "")                                \
   X(kEchoSwallowed, "echo-swallowed", "ICMP echo to the VIP vanishes", "")                                           \
   X(kFragmentsDropped, "fragments-dropped", "fragments are not put together", "")                                    \
   X(kFtpSequenceKept, "ftp-sequence-kept", "sequence numbers are those from before FTP's answers were changed", "")  \

@@ -421,6 +421,16 @@ void mixed_families(Story& story) {
   story.tell(testing::PrintToString(outcome));
 }
 
+void method_edited(Story& story) {
+  story.serve(kWeb, scheduled_by("rr"), {1});
+  const Packet first = packet_of({.from = client(1)}, kSyn);
+  story.director.handle(story.now(), first);
+  story.director.edit_server(kWeb, real(1), {.method = ForwardMethod::kMasquerade});
+  story.send({.from = client(2)});
+  story.tell(story.director.handle(story.now(), first).asks_for_destination ? "asks for the VIP"
+                                                                            : "asks for the RIP");
+}
+
 // A client behind whose server is NAT says where it waits for data.
 void ftp_behind_nat(Story& story) {
   story.director.add_service(tcp_service(21), scheduled_by("rr"));
@@ -463,7 +473,8 @@ std::vector<std::string> tell_all(Fault fault) {
                            state_sync,
                            replies_and_errors,
                            ftp_behind_nat,
-                           mixed_families}) {
+                           mixed_families,
+                           method_edited}) {
     Story story;
     plot(story);
     texts.push_back(story.text());

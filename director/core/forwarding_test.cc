@@ -114,6 +114,20 @@ TEST_F(Forwarding, ScheduleIcmpDoesNotMakeEntriesOfIpsec) {
   EXPECT_TRUE(director.entries(now).empty());
 }
 
+// FWD-02: the route to a server is the one that its first packet since the last edit had looked up.
+TEST_F(Forwarding, DirectEntryUsesTheRouteThatIsKept) {
+  serve(ForwardMethod::kDirectRoute);
+  const Packet first = packet_of({.from = client(1), .client_port = 40000}, kSyn);
+  EXPECT_FALSE(director.handle(now, first).asks_for_destination);
+  director.edit_server(tcp_service(80), real(1, 8080), {.method = ForwardMethod::kMasquerade});
+  EXPECT_FALSE(director.handle(now, first).asks_for_destination);  // looked up anew, for direct routing
+  director.edit_server(tcp_service(80), real(1, 8080), {.method = ForwardMethod::kMasquerade});
+  EXPECT_FALSE(director.handle(now, packet_of({.from = client(2), .client_port = 40000}, kSyn)).asks_for_destination);
+  EXPECT_TRUE(director.handle(now, first).asks_for_destination);
+  director.edit_server(tcp_service(80), real(1, 8080), {});
+  EXPECT_FALSE(director.handle(now, first).asks_for_destination);
+}
+
 // FWD-05: an IPv4 service with an IPv6 server works through a tunnel only.
 TEST_F(Forwarding, OtherFamilyNeedsATunnel) {
   ASSERT_EQ(director.add_service(tcp_service(80), scheduled_by("rr")), Outcome::kOk);

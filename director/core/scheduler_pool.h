@@ -44,7 +44,7 @@ class SchedulerPool {
   void overload(int n, bool overloaded) { server(n).overloaded = overloaded; }
   void elapse(Duration duration) {
     now_ += duration;
-    while (table_.next_trash_check() <= now_) table_.check_trash();
+    while (table_.trash_check().deadline <= wheel_.horizon(now_)) table_.check_trash();
   }
 
   /// The server for this packet, "r3", or "-".
@@ -100,8 +100,10 @@ class SchedulerPool {
   Sysctls sysctls_;
   EstimationTimer estimation_;
   TimerWheel wheel_;
+  std::uint32_t armings_ = 0;
   DirectorTime now_{};
-  ServiceTable table_{{.sysctls = sysctls_, .estimation = estimation_, .wheel = wheel_, .now = now_}};
+  ServiceTable table_{
+      {.sysctls = sysctls_, .estimation = estimation_, .wheel = wheel_, .now = now_, .armings = armings_}};
   VirtualService* service_ = nullptr;
 };
 

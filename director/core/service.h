@@ -78,6 +78,12 @@ struct RealServerKey {
   bool operator==(const RealServerKey&) const = default;
 };
 
+/// The route to a server is kept from its first packet on, as that packet's method had it looked up: only direct
+/// routing asks for one that names the server as next hop. With any other, a server on the director's own network is
+/// looked for on the wire by the address that the packet bears. An edit, or coming back, begins anew (FWD-02).
+/// Source: Linux ip_vs_xmit.c, __ip_vs_get_out_rt(), IP_VS_RT_MODE_KNOWN_NH; ip_vs_ctl.c, __ip_vs_dst_cache_reset().
+enum class RouteKept : std::uint8_t { kNone, kNamesServer, kPlain };
+
 /// The kernel's "destination". It outlives its removal for as long as something refers to it, and two minutes more
 /// (DST-01, DST-02): `available` is then false, and a later `-a` of the same server brings this very object back
 /// (DST-03).
@@ -88,6 +94,7 @@ struct RealServer {
   bool available = true;
   bool unbound = false;  ///< no server of any service, but the address in entries of a master whose service we lack
   bool overloaded = false;
+  RouteKept route = RouteKept::kNone;
   std::int32_t last_weight = 0;                            ///< that was not zero; or that it was added with (DST-13)
   std::uint32_t active = 0, inactive = 0, persistent = 0;  ///< CON-70
   std::uint32_t references = 0;                            ///< entries, templates and caches that hold it

@@ -207,6 +207,7 @@ void ServiceTable::link_server(VirtualService& service, RealServer& server, cons
   server.statistics.resume(round);
   edit_thresholds(server, settings);
   server.settings = settings;
+  server.route = RouteKept::kNone;
   server.last_weight = settings.weight;
   server.available = true;
   server.listed_in = &service;
@@ -224,6 +225,7 @@ Outcome ServiceTable::edit_server(VirtualService& service, const RealServerKey& 
   RealServer& server = *service.servers[position];
   edit_thresholds(server, settings);
   server.settings = settings;
+  server.route = RouteKept::kNone;
   if (settings.weight != 0) server.last_weight = settings.weight;
   service.scheduler->server_edited(service);
   return Outcome::kOk;
@@ -248,7 +250,7 @@ void ServiceTable::trash(RealServer& server) {
   server.available = false;
   server.listed_in = nullptr;
   server.idle_since.reset();
-  if (trashed_++ == 0) next_trash_check_ = context_.wheel.fires(context_.now, kTrashPeriod / 2);
+  if (trashed_++ == 0) arm_trash_check(context_.now, trash_check_);
 }
 
 RealServer& ServiceTable::stand_in(Family family, const Address& address, ForwardMethod method) {
@@ -268,7 +270,7 @@ RealServer& ServiceTable::stand_in(Family family, const Address& address, Forwar
 }
 
 void ServiceTable::check_trash() {
-  const DirectorTime now = next_trash_check_;
+  const DirectorTime now = context_.wheel.fires(trash_check_);
   for (const auto& service : services_) service->scheduler->expire(now);
   trashed_ -= std::erase_if(servers_, [&](const auto& server) {
     if (server->available || server->references != 0 || fault(Fault::kTrashNeverEmptied)) return false;
@@ -276,7 +278,12 @@ void ServiceTable::check_trash() {
     server->idle_since = now;
     return false;
   });
-  next_trash_check_ = trashed_ == 0 ? DirectorTime::max() : context_.wheel.fires(now, kTrashPeriod / 2);
+  trash_check_ = table::kNever;
+  if (trashed_ != 0) arm_trash_check(now, table::kNever);
+}
+
+void ServiceTable::arm_trash_check(DirectorTime now, const table::Due& before) {
+  trash_check_ = context_.wheel.arm(now, kTrashPeriod / 2, before, context_.armings++);
 }
 
 void ServiceTable::settle_statistics() {

@@ -23,6 +23,7 @@ class ServiceTable {
     const EstimationTimer& estimation;
     const TimerWheel& wheel;
     const DirectorTime& now;
+    std::uint32_t& armings;  ///< see ConnTable
   };
   /// @param context  outlives the table.
   /// @param seed     from which services draw the seeds of their schedulers.
@@ -53,7 +54,7 @@ class ServiceTable {
   RealServer& stand_in(Family family, const Address& address, ForwardMethod method);
 
   /// When the trash is looked at next; far away while it is empty.
-  DirectorTime next_trash_check() const { return next_trash_check_; }
+  const table::Due& trash_check() const { return trash_check_; }
   /// Looks at it, as of that moment: what has been without references for two minutes is freed (DST-02).
   /// Source: ip_vs_ctl.c, ip_vs_dest_trash_expire().
   void check_trash();
@@ -75,6 +76,7 @@ class ServiceTable {
   void link_server(VirtualService& service, RealServer& server, const RealServerSettings& settings);
   void unlink_server(VirtualService& service, std::size_t position);
   void trash(RealServer& server);
+  void arm_trash_check(DirectorTime now, const table::Due& before);
 
   const Context context_;
   std::uint64_t seed_;
@@ -82,7 +84,7 @@ class ServiceTable {
   // Before the services, whose schedulers may refer to servers to the end.
   std::vector<std::unique_ptr<RealServer>> servers_;  // listed and in the trash
   std::size_t trashed_ = 0;
-  DirectorTime next_trash_check_ = DirectorTime::max();
+  table::Due trash_check_;
   std::vector<std::unique_ptr<VirtualService>> services_;
   std::unordered_map<ServiceKey, VirtualService*, KeyHash> by_key_;
   std::array<std::size_t, 2> of_family_{};

@@ -82,13 +82,13 @@ Forwarder::Forwarder(Director& director, Clock& clock, const Options& options)
     if (own != own_.end()) wire_.send_copy(neighbour_request(who.family, who.address, own->address, wire_.mac()));
   };
   // FWD-08: what the kernel's own neighbour table says of a packet that it must give up (arp_error_report()).
-  neighbours_.give_up = [this](WaitingPacket& waiting) {
+  neighbours_.give_up = [this](WaitingPacket& waiting, DirectorTime when) {
     count(FrameEvent::kUnanswered);
     if (waiting.is_own || fault(Fault::kHostUnreachableSilent)) return;
     const MutableBytes buffer = MutableBytes(waiting.buffer).subspan(FrameSocket::kHeadroom);
     const IpHeader ip = read_ip_header(packet_of(buffer));
     const Address from = routes_.to({ip.family, ip.source}, clock_.now()).source;
-    tell(frame_of(buffer), ip, {.kind = IcmpError::Kind::kHostUnreachable}, from);
+    tell(frame_of(buffer), ip, {.kind = IcmpError::Kind::kHostUnreachable}, from, std::max(when, director_.time()));
   };
 }
 
@@ -301,8 +301,10 @@ void Forwarder::deliver(MutableBytes buffer, const IpHeader& ip, const Verdict& 
     }
     return;
   }
-  const Mac* const mac = neighbours_.find({to.family, route.next_hop}, now);
-  if (mac == nullptr) return wait_for_neighbour({to.family, route.next_hop}, buffer, verdict, way);
+  const bool asks_for_destination = to_server && verdict.asks_for_destination && route.next_hop == to.address;
+  const FamilyAddress hop{to.family, asks_for_destination ? ip.destination : route.next_hop};
+  const Mac* const mac = neighbours_.find(hop, now);
+  if (mac == nullptr) return wait_for_neighbour(hop, buffer, verdict, way);
 
   count(to_server ? FrameEvent::kForwarded : FrameEvent::kReplies);
   if (!fault(Fault::kTtlKept)) decrement_ttl(frame);
@@ -454,10 +456,16 @@ void Forwarder::send_own(std::vector<std::byte> frame, const FamilyAddress& to) 
   neighbours_.wait(hop, now, std::move(waiting));
 }
 
-void Forwarder::tell(Bytes frame, const IpHeader& ip, const IcmpError& error, const std::optional<Address>& from) {
+void Forwarder::tell(Bytes frame, const IpHeader& ip, const IcmpError& error, const std::optional<Address>& from,
+                     std::optional<DirectorTime> when) {
   if (!may_be_told(frame.subspan(kEthernet), ip)) return;
   count(FrameEvent::kTold);
-  wire_.send_copy(icmp_error(frame.first(kEthernet + ip.total), error, wire_.mac(), from));
+  const std::vector<std::byte> told = icmp_error(frame.first(kEthernet + ip.total), error, wire_.mac(), from);
+  std::vector<std::byte> memory(FrameSocket::kHeadroom + kVirtio + told.size());
+  const MutableBytes buffer = MutableBytes(memory).subspan(FrameSocket::kHeadroom);
+  std::memcpy(frame_of(buffer).data(), told.data(), told.size());
+  let_out(buffer, read_ip_header(packet_of(buffer)), when.value_or(clock_.now()));
+  wire_.flush();  // `memory` is about to go
 }
 
 void Forwarder::malformed(FrameEvent event) {
@@ -468,9 +476,14 @@ void Forwarder::from_stack(MutableBytes buffer) {
   const MutableBytes frame = frame_of(buffer);
   const std::uint16_t type = ether_type_of(frame);
   if (type != kTypeIpv4 && type != kTypeIpv6) return wire_.send(buffer);
-  IpHeader ip = read_ip_header(packet_of(buffer));
+  const IpHeader ip = read_ip_header(packet_of(buffer));
   if (ip.malformed != Malformed::kNone || ip.is_fragment()) return wire_.send(buffer);
-  const DirectorTime now = clock_.now();
+  let_out(buffer, ip, clock_.now());
+}
+
+// Source: Linux ip_vs_core.c, the LOCAL_OUT hook: IPVS sees errors of its own making as well.
+void Forwarder::let_out(MutableBytes buffer, IpHeader ip, DirectorTime now) {
+  const MutableBytes frame = frame_of(buffer);
   Verdict verdict;
   if (is_icmp(ip)) {
     if (auto quotation = read_quotation(packet_of(buffer), ip)) {

@@ -93,7 +93,9 @@ class Forwarder {
   void wait_for_neighbour(const FamilyAddress& who, MutableBytes buffer, const Verdict& verdict, Way way);
   void learn(const Neighbour& neighbour);
   void tell(Bytes frame, const IpHeader& ip, const IcmpError& error,
-            const std::optional<Address>& from = std::nullopt);
+            const std::optional<Address>& from = std::nullopt, std::optional<DirectorTime> when = std::nullopt);
+  /// Sends what this machine itself says, unless it belongs to a connection: then as that wants it.
+  void let_out(MutableBytes buffer, IpHeader ip, DirectorTime now);
   void count(FrameEvent event) { ++counters_[event]; }
   void malformed(FrameEvent event);
 

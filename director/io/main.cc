@@ -87,6 +87,7 @@ void serve(Director& director, Clock& clock, const Options& options) {
   SyncDaemon sync(director, clock, options.forwarder.own_addresses);
   sync.log = control.log;
   control.sync = &sync;
+  clock.on_advance = [&] { forwarder.expire(clock.now()); };
   // A sync message that came before the fence waits in another socket.
   forwarder.on_fence = [&](std::uint64_t token) {
     sync.receive();
@@ -118,7 +119,6 @@ void serve(Director& director, Clock& clock, const Options& options) {
     if (fds[2].revents != 0) return;
     for (std::size_t i = 4; i < 4 + control_fds.size(); ++i)
       if (fds[i].revents != 0) server.serve(fds[i].fd);
-    forwarder.expire(clock.now());  // once more: an order may have moved the clock, and nothing else may wake us
   }
 }
 

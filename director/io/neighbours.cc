@@ -21,7 +21,7 @@ void Neighbours::wait(const FamilyAddress& who, DirectorTime now, WaitingPacket 
         return one.second.tries == 0 && now - one.second.confirmed >= kBelieved;
       });
     }
-    if (entries_.size() >= kMost) return give_up(packet);
+    if (entries_.size() >= kMost) return give_up(packet, now);
     found = entries_.emplace(who, Entry{}).first;
   }
   Entry& entry = found->second;
@@ -54,6 +54,7 @@ std::vector<WaitingPacket> Neighbours::learn(const Neighbour& neighbour, Directo
 
 void Neighbours::expire(DirectorTime now) {
   if (asked_ == 0) return;
+  std::vector<std::pair<DirectorTime, WaitingPacket>> given_up;
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
     bool gone = false;
@@ -71,10 +72,11 @@ void Neighbours::expire(DirectorTime now) {
       continue;
     }
     --asked_;
-    std::vector<WaitingPacket> waiting = std::move(entry.waiting);
+    for (WaitingPacket& packet : entry.waiting) given_up.emplace_back(entry.next_try, std::move(packet));
     at = entries_.erase(at);
-    for (WaitingPacket& packet : waiting) give_up(packet);
   }
+  std::ranges::stable_sort(given_up, {}, &std::pair<DirectorTime, WaitingPacket>::first);
+  for (auto& [when, packet] : given_up) give_up(packet, when);
 }
 
 std::optional<DirectorTime> Neighbours::next_deadline() const {

@@ -53,8 +53,8 @@ class Neighbours {
 
   /// Asks the wire who has an address.
   std::function<void(const FamilyAddress&)> ask = [](const FamilyAddress&) {};
-  /// Nobody has it.
-  std::function<void(WaitingPacket&)> give_up = [](WaitingPacket&) {};
+  /// Nobody has it: `when` that was clear. Called in the order of time.
+  std::function<void(WaitingPacket&, DirectorTime when)> give_up = [](WaitingPacket&, DirectorTime) {};
 
   /// @return the MAC, or nothing: then the packet should wait()
   const Mac* find(const FamilyAddress& who, DirectorTime now);

@@ -11,7 +11,7 @@ class NeighboursTest : public ::testing::Test {
  protected:
   NeighboursTest() {
     neighbours.ask = [this](const FamilyAddress&) { ++asked; };
-    neighbours.give_up = [this](WaitingPacket&) { ++given_up; };
+    neighbours.give_up = [this](WaitingPacket&, DirectorTime) { ++given_up; };
   }
   void wait(DirectorTime now) { neighbours.wait(who, now, {}); }
   std::size_t answer(DirectorTime now) {

@@ -226,20 +226,14 @@ class Generator {
     if (random_.percent(40))
       server->lower = static_cast<std::uint32_t>(random_.between(1, static_cast<int>(server->upper)));
   }
-  void choose_method(RealServer* server, const ServiceId& id) {
+  void choose_method(RealServer* server) {
     server->method = random_.of(alphabet_.methods);
-    // Open: for FTP behind NAT the kernel's helper switches conntrack on, and a reused port then costs a SYN
-    // (CON-40); the bundled director has no conntrack.
-    if (id.port == kFtp && server->method == ForwardMethod::kMasquerade) server->method = ForwardMethod::kDirectRoute;
     server->tunnel = {};
     if (server->method != ForwardMethod::kTunnel) return;
     server->tunnel.type = random_.of(alphabet_.tunnels);
     if (server->tunnel.type == TunnelType::kGue) server->tunnel.port = 6080;
     if (server->tunnel.type != TunnelType::kIpip && random_.percent(30))
       server->tunnel.checksum = TunnelChecksum::kFull;
-    // Open: for FTP behind NAT the kernel's helper switches conntrack on, and a reused port then costs a SYN
-    // (CON-40); the bundled director has no conntrack.
-    if (id.port == kFtp && server->method == ForwardMethod::kMasquerade) server->method = ForwardMethod::kDirectRoute;
   }
   void weigh(RealServer* server) { server->weight = random_.of<int>({0, 1, 1, 1, 1, 2, 3, 4, 10}); }
 
@@ -249,7 +243,7 @@ class Generator {
     // A server on the director itself: nobody listens there, and its stack's RST is a reply that passes the director.
     if (alphabet_.local_servers && random_.percent(6))
       server.address = IpAddress::of(id.family == AF_INET6 ? "2001:db8:113::1" : "203.0.113.1");
-    choose_method(&server, id);
+    choose_method(&server);
     // ipvsadm forces the port of direct routing (DST-10), except under a mark.
     server.port = !id.is_mark() ? id.port : random_.percent(30) ? 80 : 0;
     if (server.method == ForwardMethod::kMasquerade && random_.percent(40)) server.port = 8080;
@@ -268,7 +262,7 @@ class Generator {
     weigh(&server);
     if (random_.percent(20)) {
       RealServer other = server;
-      choose_method(&other, service->id);
+      choose_method(&other);
       // DST-10: only NAT may have another port than the service.
       if (other.method == ForwardMethod::kMasquerade || service->id.is_mark() || server.port == service->id.port)
         server = other;

@@ -399,6 +399,43 @@ LVSPEC_CASE(Forwarding, AbsentServerIsTold,
   EXPECT_THAT(bench.connections(), Contains(ConnectionOf(EntryParts{.cport = 40000, .server = nobody})));
 }
 
+// The route that is kept for a server is the one that its first packet since the last edit had looked up, and only
+// direct routing looks one up that names the server. Source: ip_vs_xmit.c, __ip_vs_get_out_rt(); ip_vs_ctl.c,
+// __ip_vs_update_dest(), __ip_vs_dst_cache_reset().
+LVSPEC_CASE(Forwarding, AnotherMethodStrandsDirectConnections,
+            {.id = "forwarding.another-method-strands-direct-connections",
+             .claim = "Once a server has been edited from direct routing to NAT and NAT has been used, its older "
+                      "connections are lost: the director looks for the VIP on the wire; the client hears \"host "
+                      "unreachable\", which counts as an answer of the server.",
+             .clauses = {"FWD-02", "DST-04", "FWD-08"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(1, {.tcp = {}, .udp = {53}})));
+  ASSERT_OK(bench.add(UdpService(kVip, 53).scheduler("rr").server(bench.rip(1))));
+  const ServiceId dns = ServiceId::of(Protocol::kUdp, kVip, 53);
+  RealServer masqueraded{.address = bench.rip(1), .port = 53};
+  masqueraded.method = ForwardMethod::kMasquerade;
+  BenchClient older = bench.mute_client(1), newer = bench.mute_client(2);
+  Tap at_server = bench.tap("real1");
+  const RawPacket question = udp_packet({older.cip(), 40000}, {kVip, 53});
+  older.send(question);
+  EXPECT_THAT(at_server.await(of(kUdp)).has_value(), Eq(true));
+
+  ASSERT_OK(bench.edit_server(dns, masqueraded));
+  older.send(question);
+  EXPECT_THAT(at_server.await(of(kUdp)).has_value(), Eq(true));  // the edit alone does no harm
+  ASSERT_OK(bench.edit_server(dns, masqueraded));
+  newer.send(udp_packet({newer.cip(), 40000}, {kVip, 53}));
+  EXPECT_THAT(at_server.await(of(kUdp)).has_value(), Eq(true));
+
+  Tap at_client = bench.tap("client");
+  bench.elapse(5s);  // until counters are read (CON-75)
+  const auto before = bench.server(dns, "real1").traffic.out_packets;
+  older.send(question);
+  EXPECT_THAT(at_server.await(of(kUdp), kLongEnough).has_value(), Eq(false));
+  bench.elapse(10s);
+  EXPECT_THAT(at_client.await(icmp(3, 1)).has_value(), Eq(true));
+  EXPECT_THAT(bench.server(dns, "real1").traffic.out_packets, Eq(before + 1));
+}
+
 // Source: ip_vs_core.c, ip_vs_out_hook(), ip_vs_gather_frags(); defragmentation before LOCAL_IN.
 LVSPEC_CASE(Forwarding, FragmentsArePutTogether,
             {.id = "forwarding.fragments-are-put-together",
