@@ -16,7 +16,7 @@
 namespace lvspec::fuzz {
 namespace {
 
-constexpr std::size_t kPrograms = 15, kLength = 60, kAtOnce = 5;
+constexpr std::size_t kPrograms = 20, kLength = 60, kAtOnce = 5;
 constexpr std::uint64_t kSeed = 77 << 20;
 
 /// What the kernel did, and where programs are played.
@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(All, FaultyDirector,
                          ::testing::Values("pcc-key-includes-port", "mask-ignored", "no-extension",
                                            "extension-not-stored", "edit-reaches-old-templates",
                                            "window-renewed-by-packets", "removed-server-used", "weight-zero-chosen",
-                                           "tail-insertion", "ftp-ports-ignored", "mark-template-per-port"),
+                                           "tail-insertion", "ftp-ports-ignored", "mark-template-per-port", "reuse-reschedules-pinned"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
