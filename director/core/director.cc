@@ -146,6 +146,8 @@ void Director::set_timer_wheel(int hz) {
   state_->connections.set_timer_wheel(state_->wheel);
 }
 
+DirectorTime Director::timer(DirectorTime now, Duration timeout) const { return state_->wheel.fires(now, timeout); }
+
 void Director::limit_entries(std::size_t limit) { state_->connections.set_limit(limit); }
 std::uint64_t Director::refused_entries() const { return state_->connections.refused(); }
 

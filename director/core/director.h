@@ -166,6 +166,8 @@ class Director {
   /// Before the first packet: timers are late as those of a Linux kernel with this HZ (timer_wheel.h); 0: exact. The
   /// first time after 0 that it is told is then when the director came into being, as its statistics see it.
   void set_timer_wheel(int hz);
+  /// When a timer fires that is armed at `now`: exactly then, or late as the wheel has it.
+  DirectorTime timer(DirectorTime now, Duration timeout) const;
 
   /// A packet from the wire, marked by the classifier here. Source: core.c, ip_vs_in_hook().
   Verdict handle(DirectorTime now, const Packet& packet);

@@ -81,6 +81,7 @@ Forwarder::Forwarder(Director& director, Clock& clock, const Options& options)
                                   [&](const FamilyAddress& address) { return address.family == who.family; });
     if (own != own_.end()) wire_.send_copy(neighbour_request(who.family, who.address, own->address, wire_.mac()));
   };
+  neighbours_.timer = [this](DirectorTime now, Duration timeout) { return director_.timer(now, timeout); };
   // FWD-08: what the kernel's own neighbour table says of a packet that it must give up (arp_error_report()).
   neighbours_.give_up = [this](WaitingPacket& waiting, DirectorTime when) {
     count(FrameEvent::kUnanswered);
@@ -88,7 +89,9 @@ Forwarder::Forwarder(Director& director, Clock& clock, const Options& options)
     const MutableBytes buffer = MutableBytes(waiting.buffer).subspan(FrameSocket::kHeadroom);
     const IpHeader ip = read_ip_header(packet_of(buffer));
     const Address from = routes_.to({ip.family, ip.source}, clock_.now()).source;
-    tell(frame_of(buffer), ip, {.kind = IcmpError::Kind::kHostUnreachable}, from, std::max(when, director_.time()));
+    // Just before: of one tick a timer goes before the statistics', which was armed earlier (timer_wheel.h).
+    tell(frame_of(buffer), ip, {.kind = IcmpError::Kind::kHostUnreachable}, from,
+         std::max(when - Duration(1), director_.time()));
   };
 }
 

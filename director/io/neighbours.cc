@@ -36,7 +36,7 @@ void Neighbours::wait(const FamilyAddress& who, DirectorTime now, WaitingPacket 
 
 void Neighbours::question(const FamilyAddress& who, Entry& entry, DirectorTime now) {
   if (entry.tries++ == 0) ++asked_;
-  entry.next_try = now + kPause;
+  entry.next_try = timer(now, kPause);
   ask(who);
 }
 

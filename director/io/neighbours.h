@@ -51,6 +51,10 @@ class Neighbours {
   /// Neighbours that are known or asked for; beyond that nobody new is asked.
   static constexpr std::size_t kMost = 4096;
 
+  /// When a timer fires.
+  std::function<DirectorTime(DirectorTime now, Duration timeout)> timer = [](DirectorTime now, Duration timeout) {
+    return now + timeout;
+  };
   /// Asks the wire who has an address.
   std::function<void(const FamilyAddress&)> ask = [](const FamilyAddress&) {};
   /// Nobody has it: `when` that was clear. Called in the order of time.
