@@ -2,14 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
-
+#include "harness/base/schema_judge.h"
 #include "harness/report/json.h"
 #include "harness/report/sample_run.h"
 
@@ -18,21 +11,7 @@ namespace {
 
 using ::nlohmann::json;
 
-/// The first complaint of the validator, or "valid".
-std::string judge(const json& value) {
-  std::ifstream in(LVSPEC_SCHEMA);
-  const json document = json::parse(in);
-  valijson::Schema schema;
-  valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(document), schema);
-  valijson::ValidationResults results;
-  if (valijson::Validator().validate(schema, valijson::adapters::NlohmannJsonAdapter(value), &results))
-    return "valid";
-  valijson::ValidationResults::Error error;
-  results.popError(error);
-  std::string place;
-  for (const std::string& part : error.context) place += part;
-  return place + ": " + error.description;
-}
+std::string judge(const json& value) { return judge_by_schema(LVSPEC_SCHEMA, value); }
 
 json written(const Run& run) { return json::parse(to_text(to_json(run))); }
 
