@@ -10,6 +10,7 @@
 #include "harness/lab/qemu/qemu_init.h"
 #include "harness/testing/case.h"
 #include "harness/testing/worker.h"
+#include "suites/law.h"
 
 namespace lvspec {
 
@@ -63,7 +64,7 @@ int main(int argc, char** argv) {
       "Examples:\n  lvspec doctor\n  lvspec list\n  lvspec run --out report\nEach command has its own --help.");
   const Catalogue& catalogue = testing::catalogue();
   const std::map<std::string, Action> actions = {{"run", add_run_command(app, catalogue)},
-                                                 {"list", add_list_command(app, catalogue)},
+                                                 {"list", add_list_command(app, catalogue, law())},
                                                  {"mutants", add_mutants_command(app, catalogue)},
                                                  {"doctor", add_doctor_command(app)},
                                                  {"fuzz", add_fuzz_command(app)},
