@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n  lvspec doctor\n  lvspec list\n  lvspec run --out report\nEach command has its own --help.");
   const Catalogue& catalogue = testing::catalogue();
-  const std::map<std::string, Action> actions = {{"run", add_run_command(app, catalogue)},
+  const std::map<std::string, Action> actions = {{"run", add_run_command(app, catalogue, law())},
                                                  {"list", add_list_command(app, catalogue, law())},
                                                  {"mutants", add_mutants_command(app, catalogue)},
                                                  {"doctor", add_doctor_command(app)},

@@ -142,6 +142,18 @@ Status read_uncovered(std::string_view text, Law* law) {
   return {};
 }
 
+Status read_witnesses(std::string_view text, Law* law) {
+  for (const auto& [number, whole] : lines_of(text)) {
+    const std::string_view line = trimmed(whole);
+    if (line.empty() || line.starts_with('#')) continue;
+    const auto space = line.find(' ');
+    if (space == std::string_view::npos)
+      return Error{fmt::format("witnesses.txt:{}: \"{}\" is no fault with a case", number, line)};
+    law->notices[std::string(trimmed(line.substr(space)))].emplace_back(line.substr(0, space));
+  }
+  return {};
+}
+
 template <typename Row>
 const Row* find(const std::vector<Row>& rows, std::string_view id) {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.id == id; });
@@ -153,11 +165,13 @@ const Row* find(const std::vector<Row>& rows, std::string_view id) {
 const Clause* Law::clause(std::string_view id) const { return find(clauses, id); }
 const FieldReport* Law::report(std::string_view id) const { return find(reports, id); }
 
-Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered) {
+Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered,
+                     std::string_view witnesses) {
   Law law;
   LVSPEC_TRY(read_clauses(clauses, &law));
   LVSPEC_TRY(read_reports(reports, &law));
   LVSPEC_TRY(read_uncovered(uncovered, &law));
+  LVSPEC_TRY(read_witnesses(witnesses, &law));
   return law;
 }
 

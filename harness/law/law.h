@@ -32,6 +32,8 @@ struct Law {
   std::vector<FieldReport> reports;
   /// Clauses that no case is meant to show -> why.
   std::map<std::string, std::string> uncovered;
+  /// Case -> deliberate faults of the bundled director that it is known to notice.
+  std::map<std::string, std::vector<std::string>> notices;
 
   const Clause* clause(std::string_view id) const;
   const FieldReport* report(std::string_view id) const;
@@ -41,7 +43,9 @@ struct Law {
 /// @param clauses    the text of ipvs-semantics.md: "- **TPL-34** (MUST) ...", "| CTL-15 | ..."
 /// @param reports    the text of field-reports.md: "| FR-45 | ..."
 /// @param uncovered  lines "ID reason"; "#" begins a comment
-Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered);
+/// @param witnesses  the text of witnesses.txt: lines "FAULT CASE"
+Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered,
+                     std::string_view witnesses = "");
 
 /// The first sentence of a clause, without what follows in brackets, at most `longest` bytes: for one line.
 std::string gist_of(std::string_view text, std::size_t longest = 200);

@@ -26,7 +26,7 @@ constexpr const char* kClauses =
 constexpr const char* kReports = "| FR-01 | a/b#1 | bug | Too long. | Measure. | M | v |\n";
 
 TEST(Law, ReadsClausesReportsAndReasons) {
-  const auto law = read_law(kClauses, kReports, "# why not\nTIM-02 nobody can see it\n");
+  const auto law = read_law(kClauses, kReports, "# why not\nTIM-02 nobody can see it\n", "no-extension expiry.a\n");
   ASSERT_TRUE(law.ok()) << law.error().message;
   EXPECT_THAT(law->clauses,
               ElementsAre(Field(&Clause::id, "TPL-34"), Field(&Clause::id, "TIM-02"), Field(&Clause::id, "CTL-15")));
@@ -41,6 +41,7 @@ TEST(Law, ReadsClausesReportsAndReasons) {
   EXPECT_EQ(law->report("FR-01")->symptom, "Too long.");
   EXPECT_EQ(law->report("FR-01")->level, "M");
   EXPECT_EQ(law->uncovered.at("TIM-02"), "nobody can see it");
+  EXPECT_THAT(law->notices.at("expiry.a"), ElementsAre("no-extension"));
 }
 
 TEST(Law, SaysWhereItIsWrong) {

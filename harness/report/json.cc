@@ -231,6 +231,7 @@ Run read_whole(const Reader& in, std::string* error) {
                              .capabilities = director.texts("capabilities"),
                              .passport = director.text_map("passport")});
   });
+  run.guidance = {.words = in.text_map("words"), .likely = in.text_map("likely_causes")};
   in.for_each_object("cases", [&](const Reader& one) { run.cases.push_back(read_case(one)); });
   return run;
 }
@@ -264,6 +265,8 @@ json to_json(const Run& run) {
           {"catalogue", run.catalogue},
           {"environment", to_json(run.environment)},
           {"directors", std::move(directors)},
+          {"words", run.guidance.words},
+          {"likely_causes", run.guidance.likely},
           {"summary", summary_of(run)},
           {"cases", std::move(cases)}};
 }

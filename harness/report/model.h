@@ -96,6 +96,12 @@ struct Environment {
   std::map<std::string, std::string> sysctls;
 };
 
+/// What makes a verdict readable.
+struct Guidance {
+  std::map<std::string, std::string> words;   ///< clause or field report -> what it says, on one line
+  std::map<std::string, std::string> likely;  ///< case -> in which deliberate fault it fails the same way
+};
+
 /// One run of lvspec: everything that results.json says.
 struct Run {
   std::string version;
@@ -106,6 +112,7 @@ struct Run {
   int selected = 0, catalogue = 0;  ///< "partial: 12 of 34" when they differ
   Environment environment;
   std::vector<DirectorInfo> directors;
+  Guidance guidance;  ///< of what `cases` cite
   std::vector<CaseResult> cases;
 };
 
