@@ -23,6 +23,7 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
 /// What is said of these cases beside their verdicts.
 Guidance guidance_for(const Catalogue& cases, const Law& law);
 Action add_list_command(CLI::App& app, const Catalogue& catalogue, const Law& law);
+Action add_explain_command(CLI::App& app, const Catalogue& catalogue, const Law& law);
 Action add_mutants_command(CLI::App& app, const Catalogue& catalogue);
 Action add_doctor_command(CLI::App& app);
 Action add_fuzz_command(CLI::App& app);

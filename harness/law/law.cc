@@ -154,6 +154,18 @@ Status read_witnesses(std::string_view text, Law* law) {
   return {};
 }
 
+Status read_claims(std::string_view text, Law* law) {
+  for (const auto& [number, whole] : lines_of(text)) {
+    const std::string_view line = trimmed(whole);
+    if (line.empty() || line.starts_with('#')) continue;
+    const auto space = line.find(' ');
+    if (space == std::string_view::npos ||
+        !law->claims_zh.emplace(line.substr(0, space), trimmed(line.substr(space))).second)
+      return Error{fmt::format("claims.zh.txt:{}: no claim, or one that is there twice: {}", number, line)};
+  }
+  return {};
+}
+
 template <typename Row>
 const Row* find(const std::vector<Row>& rows, std::string_view id) {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.id == id; });
@@ -166,12 +178,13 @@ const Clause* Law::clause(std::string_view id) const { return find(clauses, id);
 const FieldReport* Law::report(std::string_view id) const { return find(reports, id); }
 
 Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered,
-                     std::string_view witnesses) {
+                     std::string_view witnesses, std::string_view claims_zh) {
   Law law;
   LVSPEC_TRY(read_clauses(clauses, &law));
   LVSPEC_TRY(read_reports(reports, &law));
   LVSPEC_TRY(read_uncovered(uncovered, &law));
   LVSPEC_TRY(read_witnesses(witnesses, &law));
+  LVSPEC_TRY(read_claims(claims_zh, &law));
   return law;
 }
 

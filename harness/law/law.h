@@ -35,6 +35,9 @@ struct Law {
   /// Case -> deliberate faults of the bundled director that it is known to notice.
   std::map<std::string, std::vector<std::string>> notices;
 
+  /// Case -> its claim in Chinese.
+  std::map<std::string, std::string> claims_zh;
+
   const Clause* clause(std::string_view id) const;
   const FieldReport* report(std::string_view id) const;
 };
@@ -44,8 +47,9 @@ struct Law {
 /// @param reports    the text of field-reports.md: "| FR-45 | ..."
 /// @param uncovered  lines "ID reason"; "#" begins a comment
 /// @param witnesses  the text of witnesses.txt: lines "FAULT CASE"
+/// @param claims_zh  lines "CASE claim"
 Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered,
-                     std::string_view witnesses = "");
+                     std::string_view witnesses = "", std::string_view claims_zh = "");
 
 /// The first sentence of a clause, without what follows in brackets, at most `longest` bytes: for one line.
 std::string gist_of(std::string_view text, std::size_t longest = 200);

@@ -30,7 +30,7 @@ Result<Bench> DirectorTest::build(const BenchPlan& plan) {
     Recorder& recorder = Recorder::current();
     recorder.belief = nullptr;
     last_bench().elapsed += closing.elapsed();
-    if (std::uncaught_exceptions() == 0 && !recorder.failed()) return;
+    if (std::uncaught_exceptions() == 0 && !recorder.failed() && !ground().keep_evidence) return;
     if (ground().report_dir.empty()) return;
     CaseFile file(ground().report_dir, current_case_id(), ground().director.name);
     closing.keep_evidence(file);

@@ -17,7 +17,8 @@ namespace lvspec::testing {
 struct Ground {
   Lab lab;
   DirectorFactory director;
-  std::string report_dir;  ///< evidence goes below it; empty: no evidence is kept
+  std::string report_dir;      ///< evidence goes below it; empty: no evidence is kept
+  bool keep_evidence = false;  ///< of cases that pass as well
 };
 Ground& ground();
 
