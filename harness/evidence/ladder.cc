@@ -83,10 +83,9 @@ Result<std::vector<Rung>> read_rungs(const std::string& folder, std::vector<std:
         continue;  // outbound
       const std::string bytes = block.frame();
       const std::span<const std::uint8_t> frame(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-      const std::string text = frame_text(frame);
-      if (text.empty()) continue;
       const auto to = owner.find(mac_text(frame.data()));
-      rungs.push_back({block.time_ns(), node, to == owner.end() ? node : to->second, text});
+      const std::string text = frame_text(frame);
+      if (to != owner.end() && !text.empty()) rungs.push_back({block.time_ns(), node, to->second, text});
     }
     if (!error.empty()) return Error{path + ": " + error};
   }

@@ -15,8 +15,8 @@ struct Rung {
   std::string text;      ///< "192.0.2.1:40000 > 198.51.100.10:80 SYN"
 };
 
-/// What the captures of a case say, in the order of time: each packet once, as its sender's link saw it. ARP and
-/// neighbour discovery are left out.
+/// What the captures of a case say, in the order of time: each packet once, as its sender's link saw it. ARP,
+/// neighbour discovery and what goes to everybody are left out.
 /// @param folder  of evidence: topology.txt and a NODE.pcapng for each node. Errors name the file.
 Result<std::vector<Rung>> read_rungs(const std::string& folder, std::vector<std::string>* nodes);
 
