@@ -95,7 +95,12 @@ int list_reports(const Catalogue& catalogue, const Law& law, bool as_json) {
 }
 
 int check(const Catalogue& catalogue, const Law& law) {
-  const Coverage coverage = coverage_of(law, citations_of(catalogue));
+  Coverage coverage = coverage_of(law, citations_of(catalogue));
+  for (const CaseInfo& info : catalogue)
+    if (!law.claims_zh.contains(info.id)) coverage.holes.push_back(info.id + " has no line in claims.zh.txt");
+  for (const auto& [id, claim] : law.claims_zh)
+    if (std::ranges::none_of(catalogue, [&](const CaseInfo& info) { return info.id == id; }))
+      coverage.holes.push_back(fmt::format("claims.zh.txt: there is no case {}", id));
   for (const std::string& hole : coverage.holes) fmt::print("{}\n", hole);
   fmt::print("{} clauses, {} of them MUST: {} shown by must-cases, {} with a reason why not\n", law.clauses.size(),
              coverage.musts, coverage.shown, coverage.excused);
