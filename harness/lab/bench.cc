@@ -199,6 +199,8 @@ Tap Bench::tap(const std::string& node) { return must(Tap::open(netns(node))); }
 
 std::vector<Sighting> Bench::sightings() const { return state_->servers.log(); }
 
+std::size_t Bench::server_count() const { return static_cast<std::size_t>(state_->world.topology().server_count); }
+
 IpAddress Bench::rip(int i, int family) const { return state_->world.topology().real_server(i, family); }
 
 std::string Bench::name_of(const IpAddress& server) const {

@@ -187,6 +187,8 @@ class Bench {
   const NetworkNamespace& netns(const std::string& node) const;
   /// What real servers were asked, and as whom; oldest first.
   std::vector<Sighting> sightings() const;
+  /// Real servers with a namespace of their own.
+  std::size_t server_count() const;
   /// Cuts or mends the link of a real server.
   void set_link(const std::string& name, bool up);
 

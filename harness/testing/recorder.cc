@@ -45,6 +45,11 @@ void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseRe
   } else if (result->info.level == Level::kInfo) {
     result->verdict = Verdict::kInfo;
     result->reason = measured_;
+  } else if (served_ >= 2 && servers_ >= 2 && asked_.size() == 1) {
+    // FR-33: with a scheduler that knows one server only, every client seems to stick.
+    result->verdict = Verdict::kHarnessError;
+    result->reason = "stickiness without its control: every answer came from " + *asked_.begin() +
+                     "; let another client, or none of persistence, show that others answer too";
   } else {
     result->verdict = Verdict::kPass;
     result->reason = measured_;

@@ -67,6 +67,8 @@ LVSPEC_CASE(StateSync, WindowRestartsAtFailOver,
   bench.fail_over();
   bench.elapse(150s);  // past the end of the master's window
   EXPECT_THAT(connect_by_template_alone(bench, persistent_.id, bench.client(1), server), ServedBy(server));
+  const std::vector<Answer> others{bench.client(2).connect(kVip, 80), bench.client(3).connect(kVip, 80)};
+  EXPECT_THAT(others, SpreadOverAtLeast(2));
 }
 
 // What was learned before the service was there has no server, and that is the first thing that is asked of a
