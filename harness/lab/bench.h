@@ -211,6 +211,8 @@ class Bench {
   std::function<std::string()> belief_teller();
   /// Called when the bench is about to come down, while everything still stands.
   void on_close(std::function<void(Bench&)> action);
+  /// A line of the history, for a step that a case takes by its own means.
+  void note(const std::string& what);
   /// The evidence of a case that failed: history, tables, the director's log, topology, a pcapng for each link.
   void keep_evidence(CaseFile& file);
 
@@ -221,7 +223,6 @@ class Bench {
   explicit Bench(std::unique_ptr<State> state);
   void settle();
   VirtualService with_servers(VirtualService service) const;
-  void note(const std::string& what);
 
   std::unique_ptr<State> state_;
 };
