@@ -287,6 +287,12 @@ Status Bench::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32
   return state_->director->set_timeouts(tcp, tcp_fin, udp);
 }
 
+Status Bench::zero() {
+  note("zero");
+  settle();
+  return state_->director->zero();
+}
+
 void Bench::settle() {
   must(state_->fence.raise(*state_->director));
   if (state_->standby) must(state_->standby_fence->raise(*state_->standby));
@@ -403,6 +409,12 @@ void Bench::fail_over() {
   note("fail-over: clients reach the standby");
   for (const SyncDaemon& daemon : tables().daemons) must(director().stop_daemon(daemon.role));
   must(state_->world.fail_over());
+}
+
+void Bench::fail_back() {
+  note("fail-back: clients reach the first director again");
+  for (const SyncDaemon& daemon : standby_tables().daemons) must(standby().stop_daemon(daemon.role));
+  must(state_->world.fail_back());
 }
 
 void Bench::keep_evidence(CaseFile& file) {

@@ -400,10 +400,13 @@ Status World::set_link(Node& node, bool up) {
   return {};
 }
 
-Status World::fail_over() {
+Status World::fail_over() { return lead_clients_to(kStandbyByte); }
+Status World::fail_back() { return lead_clients_to(kDirectorByte); }
+
+Status World::lead_clients_to(int last_byte) {
   LVSPEC_CHECK(topology_.standby_place.has_value());
   LVSPEC_ASSIGN(RtBatch batch, RtBatch::open(client().netns));
-  Builder(topology_).vips_at(batch, kStandbyByte);
+  Builder(topology_).vips_at(batch, last_byte);
   return batch.commit();
 }
 
