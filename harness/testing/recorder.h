@@ -25,6 +25,8 @@ class Recorder {
   void refused(const Error& error);
   /// A measured value, for cases that measure.
   void measured(const std::string& value) { measured_ = value; }
+  /// A cell of a table in the report, kept whatever the verdict.
+  void measured(Measurement cell) { cells_.push_back(std::move(cell)); }
 
   bool failed() const { return !failures_.empty() || refusal_.has_value(); }
   /// Verdict, reason, failures and count into `result`, by the rules of design.md.
@@ -40,6 +42,7 @@ class Recorder {
   std::vector<Assertion> failures_;
   std::optional<Error> refusal_;
   std::string measured_;
+  std::vector<Measurement> cells_;
 };
 
 }  // namespace lvspec::testing
