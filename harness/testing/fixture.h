@@ -30,6 +30,7 @@ class DirectorTest : public ::testing::Test {
 
   /// For cases that measure: the value, in words.
   void measured(const std::string& value) { Recorder::current().measured(value); }
+  void measured(Measurement cell) { Recorder::current().measured(std::move(cell)); }
 
   void SetUp() override { Recorder::current().belief = nullptr; }
 };

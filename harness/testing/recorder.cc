@@ -29,6 +29,7 @@ void Recorder::refused(const Error& error) {
 void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseResult* result) const {
   result->assertions = looks_;
   result->failures = failures_;
+  result->measurements = cells_;
   if (!failures_.empty()) {
     const Assertion& first = failures_.front();
     result->verdict = Verdict::kFail;

@@ -28,6 +28,8 @@ class Recorder {
   void refused(const Error& error);
   /// A measured value, for cases that measure.
   void measured(const std::string& value) { measured_ = value; }
+  /// A cell of a table in the report, kept whatever the verdict.
+  void measured(Measurement cell) { cells_.push_back(std::move(cell)); }
 
   /// An answer came from the server that was expected.
   void served() { ++served_; }
@@ -52,8 +54,9 @@ class Recorder {
   std::optional<Error> refusal_;
   std::string measured_;
   int served_ = 0;
-  std::size_t servers_ = 0;
   std::set<std::string> asked_;
+  std::size_t servers_ = 0;
+  std::vector<Measurement> cells_;
 };
 
 }  // namespace lvspec::testing
