@@ -8,6 +8,7 @@
 #include "harness/adapters/bundled.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/directors.h"
+#include "harness/cli/doctor_file.h"
 #include "harness/cli/try_in_child.h"
 #include "harness/lab/bench.h"
 #include "harness/netns/namespace.h"
@@ -95,9 +96,34 @@ int doctor() {
 }  // namespace
 
 Action add_doctor_command(CLI::App& app) {
-  auto* command = app.add_subcommand("doctor", "say what this machine can do, and what to change where it cannot");
-  command->footer("Exit status: 0 the suites can run here, 4 they cannot.");
-  return doctor;
+  auto* command = app.add_subcommand(
+      "doctor",
+      "say what this machine can do; or, of a configuration, what it leans on and which traps it steps into");
+  auto options = std::make_shared<DoctorFileOptions>();
+  auto* file = command->add_option(
+      "FILE", options->file,
+      "what ipvsadm-save and iptables-save print, a script of both, or a keepalived.conf; - is standard input");
+  auto* live = command->add_flag("--live", options->live, "the tables of the running kernel")->excludes(file);
+  auto* list = command->add_flag("--list", options->list, "every finding that there can be")->excludes(file, live);
+  command->add_flag("--json", options->json, "for machines");
+  command->add_option("--format", options->format, "what FILE is; auto looks at its words")
+      ->check(CLI::IsMember({"auto", "ipvsadm", "keepalived"}))
+      ->needs(file);
+  command->add_option("--config-id", options->config_id, "keepalived's own, for lines that begin with @")
+      ->needs(file);
+  command->footer(
+      "Include lines of a keepalived.conf are followed.\n"
+      "Examples:\n  lvspec doctor\n  lvspec doctor /etc/keepalived/keepalived.conf\n"
+      "  (ipvsadm -S -n; iptables-save -t mangle) | lvspec doctor -\n  lvspec doctor --json lvs.sh\n"
+      "  lvspec doctor --live\n"
+      "Exit status: of a configuration 0 no trap, 1 traps, 2 usage or lines that cannot be read, 4 no IPVS to look "
+      "at;\n"
+      "of this machine 0 the suites can run here, 4 they cannot.");
+  return [=] {
+    const bool machine = file->count() + live->count() + list->count() == 0;
+    if (machine && options->json) return complain(usage_error("--json: name a FILE, --live or --list"));
+    return machine ? doctor() : doctor_file(*options);
+  };
 }
 
 }  // namespace lvspec

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "harness/base/file_descriptor.h"
 #include "harness/ruleset/words.h"
@@ -38,10 +39,13 @@ Program program_of_line(const std::vector<std::string>& words) {
   return Program::kIpvsadm;
 }
 
-/// Reads line after line into one ruleset.
+/// Reads line after line, and hands over what they ask for.
 class Reader {
  public:
-  explicit Reader(const std::string& file) : at_{file, 0} {}
+  Reader(const std::string& file, const OrderSink& sink) : at_{file, 0}, sink_(sink) {}
+
+  /// The line read last; where its section began, once nothing follows.
+  const LineOrigin& at() const { return at_; }
 
   Status read_line(std::string_view raw) {
     ++at_.line;
@@ -54,11 +58,11 @@ class Reader {
     return read_rule(line);
   }
 
-  Result<Ruleset> finish() {
-    if (!section_.empty())
-      return line_error(section_begin_, "*" + section_, "the section has no end",
-                        "add a line COMMIT; iptables-restore does nothing without it");
-    return std::move(ruleset_);
+  Status finish() {
+    if (section_.empty()) return {};
+    at_ = section_begin_;
+    return line_error(section_begin_, "*" + section_, "the section has no end",
+                      "add a line COMMIT; iptables-restore does nothing without it");
   }
 
  private:
@@ -104,9 +108,9 @@ class Reader {
     if (words.empty()) return {};
     switch (program_of_line(words)) {
       case Program::kIpvsadm:
-        return read_ipvsadm(line);
+        return read_ipvsadm(line, words);
       case Program::kIptables:
-        return read_iptables(line);
+        return read_iptables(line, words);
       case Program::kUnknown:
         break;
     }
@@ -115,38 +119,70 @@ class Reader {
                       guess.empty() ? "a line is an ipvsadm or iptables command, or a comment after #" : guess);
   }
 
-  Status read_ipvsadm(std::string_view line) {
+  Status read_ipvsadm(std::string_view line, const std::vector<std::string>& words) {
     LVSPEC_ASSIGN(const Command command, parse_ipvsadm_line(line, at_));
-    if (const Status applied = apply_command(command, &ruleset_); !applied.ok())
-      return applied.error().in(fmt::format("{}:{}", at_.file, at_.line));
-    return {};
+    return hand_over(command, words);
   }
 
-  Status read_iptables(std::string_view line) {
+  Status read_iptables(std::string_view line, const std::vector<std::string>& words) {
     LVSPEC_ASSIGN(MarkRule rule, parse_iptables_line(line, at_, section_family_, section_));
-    ruleset_.marks.push_back(std::move(rule));
+    return hand_over(std::move(rule), words);
+  }
+
+  Status hand_over(const Order& order, const std::vector<std::string>& words) {
+    const Status taken = sink_(order, at_, words);
+    if (!taken.ok()) return taken.error().in(fmt::format("{}:{}", at_.file, at_.line));
     return {};
   }
 
   LineOrigin at_;
+  const OrderSink& sink_;
   std::string section_;  ///< "mangle" between *mangle and COMMIT
   LineOrigin section_begin_;
   int section_family_ = AF_UNSPEC;
-  Ruleset ruleset_;
 };
+
+/// @param go_on  asked with each error; false ends the reading
+void read_text(std::string_view text, const std::string& file, const OrderSink& sink,
+               const std::function<bool(LineError)>& go_on) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  Reader reader(file, sink);
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const Status read = reader.read_line(text.substr(0, end));
+    if (!read.ok() && !go_on({reader.at(), read.error()})) return;
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  if (const Status finished = reader.finish(); !finished.ok()) go_on({reader.at(), finished.error()});
+}
 
 }  // namespace
 
+std::vector<LineError> read_orders(std::string_view text, const std::string& file, const OrderSink& sink) {
+  std::vector<LineError> errors;
+  read_text(text, file, sink, [&errors](LineError error) {
+    errors.push_back(std::move(error));
+    return true;
+  });
+  return errors;
+}
+
 Result<Ruleset> read_ruleset(std::string_view text, const std::string& file) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  Reader reader(file);
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    LVSPEC_TRY(reader.read_line(text.substr(0, end)));
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-  }
-  return reader.finish();
+  Ruleset ruleset;
+  const auto carry_out = [&ruleset](const Order& order, const LineOrigin&,
+                                    const std::vector<std::string>&) -> Status {
+    if (const auto* command = std::get_if<Command>(&order)) return apply_command(*command, &ruleset);
+    ruleset.marks.push_back(std::get<MarkRule>(order));
+    return {};
+  };
+  std::optional<Error> first;
+  read_text(text, file, carry_out, [&first](LineError error) {
+    first = std::move(error.error);
+    return false;
+  });
+  if (first) return *std::move(first);
+  return ruleset;
 }
 
 Result<Ruleset> read_ruleset_file(const std::string& path) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "harness/base/result.h"
 #include "harness/ruleset/ruleset.h"
@@ -74,6 +76,25 @@ Status apply_command(const Command& command, Ruleset* ruleset);
 /// @return        the rule, or a kUsage error: `FILE:LINE: "TOKEN": what is wrong; what to do`.
 Result<MarkRule> parse_iptables_line(std::string_view line, const LineOrigin& origin = {"iptables", 1},
                                      int family = AF_UNSPEC, std::string_view table = {});
+
+/// What a line of a ruleset asks for.
+using Order = std::variant<Command, MarkRule>;
+
+/// Takes one order. `words` are those of its line, with the program's name if it has one. An error it returns is one
+/// of that line, and gets its place.
+using OrderSink =
+    std::function<Status(const Order& order, const LineOrigin& at, const std::vector<std::string>& words)>;
+
+/// A line that was not read, or whose order was not taken.
+struct LineError {
+  LineOrigin at;
+  Error error;  ///< begins with `FILE:LINE: `
+};
+
+/// Gives every order of a file to `sink`, line by line, and goes on after a line that is wrong, as a shell would.
+/// @param text, file  as in read_ruleset
+/// @return            what was wrong, in the order of the lines; empty if nothing was
+std::vector<LineError> read_orders(std::string_view text, const std::string& file, const OrderSink& sink);
 
 /// A file of ipvsadm and iptables lines, as a user types them or as ipvsadm-save, iptables-save and ip6tables-save
 /// print them, mixed; blank lines and comments (# to the end of the line) are skipped. Every line is carried out in
