@@ -392,7 +392,9 @@ void state_sync(Story& story) {
 // Messages that no master of ours would send now.
 void messages_by_hand(Story& story) {
   story.serve(kWeb, persistent(300), {1, 1, 1});
-  SyncEntry tmpl{.protocol = 6, .flags = sync_flags::kDirectRoute | sync_flags::kTemplate | sync_flags::kInactive};
+  SyncEntry tmpl;
+  tmpl.protocol = 6;
+  tmpl.flags = sync_flags::kDirectRoute | sync_flags::kTemplate | sync_flags::kInactive;
   tmpl.virtual_port = tmpl.server_port = 80;
   tmpl.client = client(1);
   tmpl.virtual_address = vip();
