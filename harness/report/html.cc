@@ -7,6 +7,7 @@
 
 #include "harness/report/escape.h"
 #include "harness/report/html_style.h"
+#include "harness/report/measured.h"
 #include "harness/report/tally.h"
 
 namespace lvspec {
@@ -249,6 +250,8 @@ std::string to_html(const Run& run, const EvidenceFiles& files) {
   std::string cards, suites;
   for (const std::string& director : tallies.directors) cards += director_card(run, director, tallies);
   for (const std::string& suite : tallies.suites) suites += suite_section(run, suite, tallies, files);
+  std::string tables;
+  for (const MeasuredTable& table : measured_tables(run)) tables += table_html(table, anchor_of);
   const double protocol_s = virtual_seconds(run);
   const std::string again =
       run.rerun.empty() ? "" : fmt::format("<p>again: <code class=\"again\">{}</code></p>\n", xml_escape(run.rerun));
@@ -265,8 +268,8 @@ std::string to_html(const Run& run, const EvidenceFiles& files) {
              tone_of_run(run), symbol_of_run(run), word, xml_escape(run.version), run.selected, run.catalogue,
              duration_text(protocol_s), duration_text(run.wall_s), xml_escape(run.environment.lab),
              xml_escape(run.environment.kernel), xml_escape(run.started_at), again) +
-         "<div class=\"cards\">\n" + cards + "</div>\n" + look_section(run) + suites + environment_section(run) +
-         legend() + "</main>\n</body>\n</html>\n";
+         "<div class=\"cards\">\n" + cards + "</div>\n" + look_section(run) + suites + tables +
+         environment_section(run) + legend() + "</main>\n</body>\n</html>\n";
 }
 
 }  // namespace lvspec
