@@ -115,6 +115,7 @@ TEST(Measurements, AreShownInEveryReport) {
   const auto run = sample_run();
   const std::string html = to_html(run);
   EXPECT_THAT(html, HasSubstr("<a href=\"#case-expiry.granule\">kept to 119 s, gone from 142 s &lt;by FIN&gt;</a>"));
+  EXPECT_THAT(html, HasSubstr("<a href=\"#table-passport\">passport</a>"));
   EXPECT_THAT(html, HasSubstr("<svg "));
   EXPECT_THAT(to_markdown(run), HasSubstr("## Measured: passport"));
   EXPECT_THAT(summary_text(run, ""), Not(HasSubstr("window: -p 10")));  // several suites: not in the way
