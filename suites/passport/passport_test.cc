@@ -346,6 +346,13 @@ LVSPEC_CASE(
   judge("survives: edit of window and scheduler", client);
 
   client = remembered();
+  edited.scheduler = "fo";
+  ASSERT_OK(bench.edit(edited));
+  bench.elapse(330s);
+  say("window of a client from before an edit to -p 600",
+      word(client.connect(kVip, kPort), "the new one", "the old one"));
+
+  client = remembered();
   ASSERT_OK(bench.clear());
   ASSERT_OK(bench.add(both(bench, service)));
   EXPECT_THAT(bench.client(++next_client).connect(kVip, kPort), ServedBy("real2"));
@@ -405,6 +412,7 @@ LVSPEC_CASE(Passport, Extension,
   }
   const auto tell = [&](const std::string& property, const std::vector<seconds>& offsets) {
     std::vector<bool> kept;
+    kept.reserve(offsets.size());
     for (const seconds offset : offsets) kept.push_back(kept_at[offset]);
     say(property, told({property, 10s, Protocol::kTcp, Close::kReset, offsets}, kept));
   };

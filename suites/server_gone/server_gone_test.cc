@@ -182,6 +182,7 @@ std::vector<Answer> ServerGone::all_try(const Bench& bench, const std::vector<Cl
     }));
   }
   std::vector<Answer> answers;
+  answers.reserve(running.size());
   for (auto& answer : running) answers.push_back(must(answer.get()));
   return answers;
 }
