@@ -150,6 +150,46 @@ TEST(Cli, AKernelThatBehavesOtherwiseIsFound) {
   EXPECT_THAT(ended.text, AllOf(HasSubstr("VAL-03"), HasSubstr("served by")));
 }
 
+/// The lines of a passport, each with its property.
+std::set<std::string> passport(const std::string& director, const std::string& fault = "") {
+  const Scratch scratch;
+  std::vector<std::string> words = {"run", "--suite", "passport", "--director", director, "--out", scratch.path()};
+  if (!fault.empty()) words.insert(words.end(), {"--fault", fault});
+  const Ended ended = lvspec(words);
+  EXPECT_EQ(ended.how, "exited with 0") << ended.text;
+  std::set<std::string> lines;
+  const auto read =
+      nlohmann::json::parse(read_file(scratch.path() + "/passport." + director + ".json"), nullptr, false);
+  EXPECT_TRUE(read.is_object());
+  if (!read.is_object()) return lines;
+  const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"), nullptr, false);
+  EXPECT_EQ(results["directors"][0]["passport"], read);
+  for (const auto& [property, value] : read.items()) lines.insert(property + ": " + value.get<std::string>());
+  return lines;
+}
+
+TEST(Passport, IsTheSameForTheBundledDirectorAndTheKernel) {
+  const auto bundled = passport("bundled");
+  EXPECT_GE(bundled.size(), 35U);
+  EXPECT_EQ(bundled, passport("ipvs"));
+}
+
+TEST(Passport, TellsFaultyDirectorsApart) {
+  const auto good = passport("bundled");
+  for (const auto& [fault, line] : std::map<std::string, std::string>{
+           {"window-renewed-by-packets", "window renewed by packets of a connection: yes"},
+           {"pcc-key-includes-port", "key of port 0: port: in the key"},
+           {"mask-ignored", "mask 255.255.255.252: neighbour in the network: on its own"},
+           {"template-never-expires", "window: -p 300: kept to 380 s"},
+           {"no-extension", "floor: -p 10, FIN: gone from 60 s"},
+           {"weight-zero-unpins", "policy: server at weight 0: moved"},
+           {"clear-drops-templates", "survives: clear and reload: moved"}}) {
+    const auto bad = passport("bundled", fault);
+    EXPECT_THAT(bad, ::testing::Contains(line)) << fault;
+    EXPECT_EQ(good.count(line), 0U) << fault;
+  }
+}
+
 TEST(Cli, ListSpeaksJson) {
   const auto rows = nlohmann::json::parse(lvspec({"list", "--json"}).text);
   EXPECT_GE(rows.size(), 30U);

@@ -22,6 +22,7 @@
 #include "harness/cli/try_in_child.h"
 #include "harness/lab/lab.h"
 #include "harness/netns/namespace.h"
+#include "harness/report/measured.h"
 #include "harness/report/text.h"
 #include "harness/report/write.h"
 
@@ -227,6 +228,7 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   for (const std::string& kernel : guest_kernels) run.environment.kernel += fmt::format(", guest {}", kernel);
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+  fill_passports(catalogue, &run);
   for (const CaseResult& result : run.cases)
     if (result.verdict == Verdict::kFail || result.verdict == Verdict::kXpass ||
         result.verdict == Verdict::kHarnessError)

@@ -7,6 +7,7 @@
 
 #include "harness/report/escape.h"
 #include "harness/report/html_style.h"
+#include "harness/report/measured.h"
 #include "harness/report/tally.h"
 #include "harness/report/text.h"
 
@@ -255,6 +256,13 @@ std::string to_html(const Run& run, const EvidenceFiles& files) {
   std::string cards, suites;
   for (const std::string& director : tallies.directors) cards += director_card(run, director, tallies);
   for (const std::string& suite : tallies.suites) suites += suite_section(run, suite, tallies, files);
+  std::string tables, measured;
+  for (const MeasuredTable& table : measured_tables(run)) {
+    tables += table_html(table, anchor_of);
+    measured += fmt::format("{}<a href=\"#table-{}\">{}</a>", measured.empty() ? "<p>measured: " : ", ",
+                            xml_escape(path_in_url(table.name)), xml_escape(table.name));
+  }
+  if (!measured.empty()) measured += "</p>\n";
   const double protocol_s = virtual_seconds(run);
   const std::string again =
       run.rerun.empty() ? "" : fmt::format("<p>again: <code class=\"again\">{}</code></p>\n", xml_escape(run.rerun));
@@ -267,12 +275,12 @@ std::string to_html(const Run& run, const EvidenceFiles& files) {
          fmt::format(
              "<header>\n<h1 class=\"{}\"><span class=\"sym\">{}</span> {}</h1>\n"
              "<p class=\"soft\">lvspec {}: {} of {} cases; {} of protocol time in {}; {} lab; {}; "
-             "{}</p>\n{}</header>\n",
+             "{}</p>\n{}{}</header>\n",
              tone_of_run(run), symbol_of_run(run), word, xml_escape(run.version), run.selected, run.catalogue,
              duration_text(protocol_s), duration_text(run.wall_s), xml_escape(run.environment.lab),
-             xml_escape(run.environment.kernel), xml_escape(run.started_at), again) +
-         "<div class=\"cards\">\n" + cards + "</div>\n" + look_section(run) + suites + environment_section(run) +
-         legend() + "</main>\n</body>\n</html>\n";
+             xml_escape(run.environment.kernel), xml_escape(run.started_at), again, measured) +
+         "<div class=\"cards\">\n" + cards + "</div>\n" + look_section(run) + suites + tables +
+         environment_section(run) + legend() + "</main>\n</body>\n</html>\n";
 }
 
 }  // namespace lvspec

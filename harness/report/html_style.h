@@ -58,6 +58,11 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15r
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 dl.failure { background: var(--code); border-radius: 6px; padding: .5rem .8rem; }
 .again { user-select: all; background: var(--code); border-radius: 4px; padding: .1rem .4rem; overflow-wrap: anywhere; }
+table.measured { border-collapse: collapse; font-size: .88rem; width: 100%; }
+table.measured th, table.measured td { text-align: left; vertical-align: top; padding: .3rem .7rem;
+  border-top: 1px solid var(--line); }
+table.measured a { color: inherit; text-decoration-color: var(--line); }
+table.measured tr.differs td { background: var(--code); font-weight: 600; }
 footer { margin-top: 2rem; font-size: .85rem; color: var(--soft); }
 footer .verdict { margin-right: .9rem; }
 @media (max-width: 40rem) {

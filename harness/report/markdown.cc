@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "harness/report/escape.h"
+#include "harness/report/measured.h"
 #include "harness/report/tally.h"
 #include "harness/report/text.h"
 
@@ -67,6 +68,8 @@ std::string to_markdown(const Run& run) {
     }
   }
   if (!attention.empty()) out += "\n## To look at\n" + attention;
+  for (const MeasuredTable& table : measured_tables(run))
+    out += fmt::format("\n## Measured: {}\n\n{}", markdown_escape(table.name), table_markdown(table));
   if (!skipped.empty()) out += "\n## Skipped\n\n" + skipped;
   return out;
 }

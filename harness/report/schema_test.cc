@@ -39,6 +39,12 @@ TEST(Schema, RefusesWhatLvspecNeverWrites) {
   EXPECT_NE(judge(with(Pointer("/cases/0/evidence"), "/etc")), "valid");
   EXPECT_NE(judge(with(Pointer("/summary/directors/bundled/must/FINE"), 1)), "valid");
   EXPECT_NE(judge(with(Pointer("/started_at"), "yesterday")), "valid");
+  const std::string last = "/cases/" + std::to_string(good["cases"].size() - 1) + "/measurements/0";
+  EXPECT_EQ(good.value(Pointer(last + "/table"), ""), "passport");
+  EXPECT_NE(judge(with(Pointer(last + "/invented"), 1)), "valid");
+  EXPECT_NE(judge(with(Pointer(last + "/at"), json::array())), "valid");
+  EXPECT_NE(judge(with(Pointer(last + "/parts/points"), 7)), "valid");
+  EXPECT_NE(judge(with(Pointer("/directors/0/passport/key"), 7)), "valid");
   json incomplete = good;
   incomplete["cases"][0].erase("rerun");
   EXPECT_NE(judge(incomplete), "valid");

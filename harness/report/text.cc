@@ -6,6 +6,7 @@
 #include <map>
 
 #include "harness/report/escape.h"
+#include "harness/report/measured.h"
 #include "harness/report/tally.h"
 
 namespace lvspec {
@@ -161,7 +162,11 @@ std::string summary_text(const Run& run, const std::string& report_dir) {
   rows.push_back(std::move(totals));
   if (!is_partial(run)) rows.push_back(std::move(words));
 
-  std::string out = table_text(rows) + '\n' + skipped_text(run);
+  std::string out;
+  // Who asked for one suite that measures wants to read what it measured.
+  if (tallies.suites.size() == 1)
+    for (const MeasuredTable& table : measured_tables(run)) out += table_text(table) + '\n';
+  out += table_text(rows) + '\n' + skipped_text(run);
   if (is_partial(run)) out += overall_word(run) + " cases of the catalogue; no word on the whole\n";
   if (tallies.directors.size() > 1) out += differences_text(run);
   const double protocol_s = virtual_seconds(run);

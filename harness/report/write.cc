@@ -14,6 +14,7 @@
 #include "harness/report/json.h"
 #include "harness/report/junit.h"
 #include "harness/report/markdown.h"
+#include "harness/report/measured.h"
 
 namespace lvspec {
 namespace {
@@ -64,6 +65,13 @@ EvidenceFiles list_evidence(const Run& run, const std::string& dir) {
   return files;
 }
 
+/// "passport.bundled.json"; a director may be called by a command with its path.
+std::string passport_name(const DirectorInfo& director) {
+  std::string name = director.name;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return "passport." + name + ".json";
+}
+
 }  // namespace
 
 Status write_report(const Run& run, const std::string& dir) {
@@ -73,6 +81,8 @@ Status write_report(const Run& run, const std::string& dir) {
   LVSPEC_TRY(write_file(dir, "results.json", to_text(to_json(run))));
   LVSPEC_TRY(write_file(dir, "junit.xml", to_junit(run)));
   LVSPEC_TRY(write_file(dir, "summary.md", to_markdown(run)));
+  for (const DirectorInfo& director : run.directors)
+    if (!director.passport.empty()) LVSPEC_TRY(write_file(dir, passport_name(director), passport_text(director)));
   return write_file(dir, "index.html", to_html(run, list_evidence(run, dir)));
 }
 

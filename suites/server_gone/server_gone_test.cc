@@ -35,15 +35,18 @@ struct Fate {
 
   bool operator==(const Fate&) const = default;
   bool silent_at(std::size_t attempt) const { return next == "silence" && (moved == 0 || attempt < moved); }
-  std::string str() const {
-    const std::string when = moved == 0   ? "never"
-                             : moved == 1 ? "at once"
-                                          : fmt_seconds(kTries.at(moved - 1)) + ", try " + number(moved);
-    return next + (next == "other server" ? ", " : "; another: ") + when;
-  }
-  static std::string number(std::size_t value) { return std::to_string(value); }
-  static std::string fmt_seconds(std::chrono::seconds time) { return "after " + std::to_string(time.count()) + " s"; }
+  std::string str() const;
 };
+
+std::string Fate::str() const {
+  if (moved == 0) return next + ", never another";
+  if (moved == 1) return "other server at once";
+  const auto after = [](std::size_t attempt) { return kTries.at(attempt - 1).count(); };
+  const std::string which = "try " + std::to_string(moved) + ", " + std::to_string(after(moved)) + " s";
+  if (moved < kTries.size()) return next + ", another at " + which;
+  const auto pause = after(moved) - after(moved - 1);  // longer than the window
+  return next + ", another only after a pause of " + std::to_string(pause) + " s (" + which + ")";
+}
 
 std::ostream& operator<<(std::ostream& out, const Fate& fate) { return out << fate.str(); }
 
@@ -179,6 +182,7 @@ std::vector<Answer> ServerGone::all_try(const Bench& bench, const std::vector<Cl
     }));
   }
   std::vector<Answer> answers;
+  answers.reserve(running.size());
   for (auto& answer : running) answers.push_back(must(answer.get()));
   return answers;
 }
@@ -256,7 +260,8 @@ Measurement ServerGone::cell(const Fate& new_port, const Fate& same_port) const 
              {"method", words(now_.method)},
              {"expire_quiescent_template", now_.quiescent ? "1" : "0"},
              {"expire_nodest_conn", now_.nodest ? "1" : "0"}};
-  cell.value = "from a new port: " + new_port.str() + " | from the same port: " + same_port.str();
+  cell.value =
+      new_port == same_port ? new_port.str() : "new port: " + new_port.str() + "; same port: " + same_port.str();
   const auto tell = [&](const std::string& whose, const Fate& fate) {
     cell.parts[whose + ".next"] = fate.next;
     cell.parts[whose + ".moved_on_try"] = fate.moved == 0 ? "never" : std::to_string(fate.moved);
