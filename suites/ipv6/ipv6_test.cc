@@ -157,16 +157,18 @@ LVSPEC_CASE(Ipv6, ARemovedServersClientsMoveOnce,
   for (int i = 0; i < 4; ++i) EXPECT_THAT(bench.client(1, AF_INET6).connect(kVip6, 80), ServedBy("real2"));
 }
 
-// ICMPv6 type 1, code 4. Source: ip_vs_core.c, ip_vs_leave().
+// ICMPv6 type 1, code 4. UDP, because a client's TCP lets pass what comes while connect() is still under way.
+// Source: ip_vs_core.c, ip_vs_leave().
 LVSPEC_CASE(Ipv6, WithoutAnyServerClientsAreRefused,
             {.id = "ipv6.no-server-left-refuses",
              .claim = "With no server left a new IPv6 client hears \"port unreachable\" at once.",
              .clauses = {"SVC-21", "TPL-02"}}) {
-  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
-  ASSERT_OK(bench.add(service_));
-  ASSERT_OK(bench.edit_server(service_.id, with_weight(bench, service_.id, "real1", 0)));
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {53}})));
+  const VirtualService dns = UdpService(kVip6, 53).scheduler("rr").persistent(300s);
+  ASSERT_OK(bench.add(dns));
+  ASSERT_OK(bench.edit_server(dns.id, with_weight(bench, dns.id, "real1", 0)));
   Tap tap = bench.tap("client");
-  EXPECT_THAT(bench.client(1, AF_INET6).connect(kVip6, 80), Refused());
+  EXPECT_THAT(bench.client(1, AF_INET6).udp(kVip6, 53), Refused());
   EXPECT_THAT(tap.await(icmp6(1, 4)).has_value(), Eq(true));
   EXPECT_THAT(bench.templates(), IsEmpty());
 }
