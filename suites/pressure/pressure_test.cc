@@ -213,11 +213,12 @@ LVSPEC_CASE(Pressure, LoneFragmentsVanish,
   ASSERT_OK_AND_ASSIGN(Bench bench, one_server());
   BenchClient client = bench.mute_client(1);
   Tap tap = bench.tap("real1");
+  RawProbe probe = must(RawProbe::open(bench.netns("client")));
   for (std::uint16_t i = 0; i < 100; ++i) {
     RawPacket first = in_fragments(datagram(bench, static_cast<std::uint16_t>(30000 + i)), 16)[0];
     first[4] = 1;
     first[5] = static_cast<std::uint8_t>(i);  // identification
-    client.send(with_ttl(first, 64));
+    must(probe.send_packet(with_ttl(first, 64), bench.mac_of("director")));
   }
   EXPECT_THAT(bench.tables().entries, IsEmpty());
   for (const RawPacket& piece : in_fragments(datagram(bench), 16)) client.send(piece);
