@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "director/core/faults.h"
+
 namespace lvspec::director {
 namespace {
 
@@ -325,6 +327,7 @@ Sysctls to_core(const protocol::Sysctls& said, Sysctls current) {
   const auto fields = fields_of(current);
   for (const auto& [name, value] : said) {
     const auto field = fields.find(name);
+    if (field == fields.end() && fault(Fault::kSysctlUnknownTaken)) continue;
     if (field == fields.end()) throw BadRequest(fmt::format("sysctl \"{}\": unknown", name));
     *field->second = value;
   }

@@ -66,6 +66,7 @@ bool Defence::dooms(const ConnEntry& entry, Duration idle) {
 bool Defence::dooms_idle(const ConnEntry& entry, Duration idle) {
   if (idle < std::chrono::seconds(60)) return false;
   const std::uint32_t packets = entry.packets;
+  if (fault(Fault::kDropEntryTakesBusy)) return true;
   if (packets == 0 || packets >= idle_counters_.size()) return false;
   if (--idle_counters_[packets] > 0) return false;
   idle_counters_[packets] = static_cast<int>(packets);

@@ -96,11 +96,12 @@ Director::State::Hit Director::State::examine(const ConnEntry& entry, const Pack
 // Has the client begun a new connection from an old port? A connection of a template never counts as such: the
 // new one uses the old entry (CON-40..42). Source: ip_vs_core.c, is_new_conn_expected().
 bool Director::State::reuse_expected(const ConnEntry& entry) const {
-  if (sysctls.conn_reuse_mode == 0) return false;
+  const int mode = fault(Fault::kReuseModeIgnored) ? 1 : sysctls.conn_reuse_mode;
+  if (mode == 0) return false;
   if (entry.controller() != nullptr && !fault(Fault::kReuseUnpins)) return false;
   if (entry.protocol() == Protocol::kSctp) return entry.sctp_state == SctpState::kClosed;
   if (entry.state == TcpState::kTimeWait || entry.state == TcpState::kClose) return true;
-  return (sysctls.conn_reuse_mode & 2) != 0 && entry.state == TcpState::kFinWait && entry.reply_unseen;
+  return ((mode & 2) != 0 || fault(Fault::kReuseAfterFin)) && entry.state == TcpState::kFinWait && entry.reply_unseen;
 }
 
 // SVC-03. A SYN+ACK qualifies too. AH and ESP never do, quoted neither (SVC-20).
@@ -214,7 +215,8 @@ bool Director::State::may_be_bypassed(const Packet& packet) const {
   const std::uint8_t first = packet.destination.bytes[0];
   if (packet.family == Family::kIpv6) return first != 0xff;
   const bool own = std::find(own_addresses.begin(), own_addresses.end(),
-                             std::pair(packet.family, packet.destination)) != own_addresses.end();
+                             std::pair(packet.family, packet.destination)) != own_addresses.end() &&
+                   !fault(Fault::kBypassOwn);
   return first != 0 && first != 127 && first < 224 && !own;
 }
 

@@ -84,6 +84,7 @@ namespace lvspec::director {
   X(kSyncPersistModeIgnored, "sync-persist-mode-ignored", "sync_persist_mode has no effect", "")                     \
   X(kSyncThresholdIgnored, "sync-threshold-ignored", "every packet of a connection is sent", "")                     \
   X(kBackupOnlyIgnored, "backup-only-ignored", "backup_only has no effect", "")                                      \
+  X(kSyncRefreshIgnored, "sync-refresh-ignored", "sync_refresh_period has no effect", "")                            \
   X(kSyncExtensionSilent, "sync-extension-silent", "a master does not tell of the 60 s that it grants", "")          \
   X(kSyncUntimedLongest, "sync-untimed-as-usual", "a template said without timeout lives as a new one does", "")     \
   X(kSyncInactiveReplaces, "sync-inactive-replaces", "the end of a replaced connection replaces it again", "")       \
@@ -107,6 +108,13 @@ namespace lvspec::director {
   X(kIpsecOnItsOwn, "ipsec-on-its-own", "ESP and AH do not follow their key exchange", "")                           \
   X(kExtensionHeadersStop, "extension-headers-stop", "packets with IPv6 extension headers are not balanced", "")     \
   X(kFtpDataBalanced, "ftp-data-balanced", "packets from port 20 are scheduled", "")                                 \
+  X(kDropEntryTakesBusy, "drop-entry-takes-busy", "drop_entry forgets connections of many packets", "")              \
+  X(kHalfOpenInactive, "half-open-inactive", "a half-open connection is not counted as active", "")                  \
+  X(kZeroIgnored, "zero-ignored", "-Z has no effect", "")                                                            \
+  X(kPrefixUnchecked, "prefix-unchecked", "an IPv6 service may have a prefix of 0", "")                              \
+  X(kReuseModeIgnored, "reuse-mode-ignored", "conn_reuse_mode has no effect", "")                                    \
+  X(kReuseAfterFin, "reuse-after-fin", "conn_reuse_mode 1 is as good as 2", "")                                      \
+  X(kBypassOwn, "bypass-own-address", "cache_bypass takes the VIP for an address far away", "")                      \
   X(kSysctlRangeIgnored, "sysctl-range-ignored", "sysctls take any value", "")                                       \
   /* Schedulers */                                                                                                   \
   X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
@@ -155,6 +163,11 @@ namespace lvspec::director {
   X(kTunnelErrorsKept, "tunnel-errors-kept", "ICMP errors about tunnel packets stay at the director", "")            \
   X(kNoComplaint, "no-complaint", "nat_icmp_send has no effect", "")                                                 \
   X(kSyncUnbuffered, "sync-unbuffered", "each entry is a message of its own", "")                                    \
+  X(kSyncLengthOfMtu, "sync-length-of-mtu", "a message may be as long as the MTU, headers not counted", "")          \
+  X(kSyncVersionIgnored, "sync-version-ignored", "sync_version has no effect", "")                                   \
+  X(kSumUnchecked, "header-sum-unchecked", "packets whose header's checksum is wrong are balanced", "")              \
+  X(kOptionsDropped, "ip-options-dropped", "packets with IP options vanish", "")                                     \
+  X(kSysctlUnknownTaken, "sysctl-unknown-taken", "a sysctl that there is not is taken, and does nothing", "")        \
   X(kSyncOnePort, "sync-one-port", "sync_ports has no effect", "")                                                   \
   X(kSyncIdIgnored, "sync-id-ignored", "a backup takes messages of every sync ID", "")                               \
   X(kSyncDaemonTwice, "sync-daemon-twice", "a daemon that runs is started again", "")                                \

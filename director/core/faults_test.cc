@@ -389,6 +389,50 @@ void state_sync(Story& story) {
   master.director.set_sync_master(nullptr);
 }
 
+void odds_and_ends(Story& story) {
+  const auto with = [&](const Sysctls& sysctls) { story.director.set_sysctls(sysctls); };
+  // A port used again, after FIN and after RST.
+  story.serve(kWeb, scheduled_by("rr"), {1, 1, 1});
+  std::uint16_t port = 100;
+  for (const int mode : {0, 1, 2}) {
+    with({.conn_reuse_mode = mode});
+    for (const TcpFlags end : {kFinAck, kRst}) {
+      const Flow flow{.from = client(1), .client_port = ++port};
+      for (const TcpFlags flags : {kSyn, kAck, end, kSyn}) story.tell(story.send(flow, flags));
+    }
+  }
+  story.tell(std::to_string(story.server(kWeb, 1).active) + "/" + std::to_string(story.server(kWeb, 2).active));
+  // Nobody there, and the address is our own.
+  story.director.set_own_addresses({{Family::kIpv4, vip()}});
+  story.mark(90, 9);
+  story.director.add_service({.fwmark = 9}, scheduled_by("rr"));
+  with({.cache_bypass = 1});
+  story.tell(story.send({.from = client(1), .port = 90, .client_port = 1}, kSyn));
+  story.tell(std::to_string(story.connections().size()));
+  // A service of a whole family.
+  ServiceSettings everybody = persistent(300);
+  everybody.netmask = AddressMask::prefix(0);
+  const ServiceKey six{.family = Family::kIpv6, .protocol = Protocol::kTcp, .address = {{0x20, 1}}, .port = 80};
+  story.tell(story.director.add_service(six, everybody) == Outcome::kOk ? "taken" : "refused");
+  // Counters from zero on.
+  story.elapse(10s);
+  story.director.zero(story.now(), kWeb);
+  story.tell(std::to_string(story.director.services()[0]->statistics.shown().connections));
+}
+
+// Idle connections of many packets are spared, those of one are not.
+void thinning(Story& story) {
+  story.serve(kWeb, scheduled_by("rr"), {1});
+  for (int n = 0; n < 50; ++n) {
+    Flow flow{.from = client(n), .client_port = 7};
+    story.open(flow);
+    for (int i = 0; i < 10; ++i) story.send(flow, kAck);
+  }
+  story.director.set_sysctls({.drop_entry = 3});
+  story.elapse(600s);
+  story.tell(std::to_string(story.connections().size()));
+}
+
 // Messages that no master of ours would send now.
 void messages_by_hand(Story& story) {
   story.serve(kWeb, persistent(300), {1, 1, 1});
@@ -426,6 +470,9 @@ void told_extension(Story& story) {
   story.serve(kWeb, persistent(100), {1});
   story.open({.from = client(1)});
   story.elapse(101s);
+  story.tell(std::to_string(count.said));
+  story.director.set_sysctls({.sync_refresh_period = 20});
+  for (int i = 0; i < 4; ++i) story.open({.from = client(1), .client_port = static_cast<std::uint16_t>(10 + i)});
   story.tell(std::to_string(count.said));
   story.director.set_sync_master(nullptr);
 }
@@ -512,6 +559,8 @@ std::vector<std::string> tell_all(Fault fault) {
                            hash_schedulers,
                            counters,
                            state_sync,
+                           odds_and_ends,
+                           thinning,
                            messages_by_hand,
                            told_extension,
                            replies_and_errors,

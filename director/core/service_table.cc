@@ -22,7 +22,8 @@ constexpr Duration kTrashPeriod = std::chrono::seconds(120);
 // Source: Linux ip_vs_ctl.c, ip_vs_add_service(), ip_vs_edit_service(): what is tested after the scheduler's name.
 Outcome check(const ServiceSettings& settings, Family family) {
   if (!settings.engine.empty() && settings.engine != kSipEngine) return Outcome::kNoSuchScheduler;
-  if (family == Family::kIpv6 && settings.netmask == AddressMask::prefix(0)) return Outcome::kInvalid;
+  const bool everybody = family == Family::kIpv6 && settings.netmask == AddressMask::prefix(0);
+  if (everybody && !fault(Fault::kPrefixUnchecked)) return Outcome::kInvalid;
   return Outcome::kOk;
 }
 
@@ -295,6 +296,7 @@ void ServiceTable::settle_statistics() {
 }
 
 void ServiceTable::zero(VirtualService& service) {
+  if (fault(Fault::kZeroIgnored)) return;
   const std::uint64_t round = context_.estimation.rounds();
   for (RealServer* server : service.servers) server->statistics.zero(round);
   service.statistics.zero(round);

@@ -64,7 +64,7 @@ std::uint32_t deadline_to_tell(const ConnEntry& entry, const Sysctls& sysctls, D
   std::uint32_t next = (sync_ticks(now) + static_cast<std::uint32_t>(timeout)) & ~kRetryBits;
   const std::int64_t period = sysctls.sync_refresh_period * kTicksPerSecond;
   *due = true;
-  if (period <= 0) return next;
+  if (period <= 0 || fault(Fault::kSyncRefreshIgnored)) return next;
   const std::int64_t difference = static_cast<std::int32_t>(next - known);
   const std::int64_t near = std::min(period, std::max(timeout / 2, 10 * kTicksPerSecond));
   if (std::abs(difference) >= near) return next;

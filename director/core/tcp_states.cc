@@ -106,7 +106,10 @@ TcpState next_tcp_state(Direction direction, TcpEvent event, TcpState state, boo
   return table[index(state)].to[static_cast<std::size_t>(direction)][static_cast<std::size_t>(event)];
 }
 
-bool is_active(TcpState state) { return kTraits[index(state)].active; }
+bool is_active(TcpState state) {
+  if (fault(Fault::kHalfOpenInactive) && state == TcpState::kSynRecv) return false;
+  return kTraits[index(state)].active;
+}
 
 std::uint32_t tcp_timeout_s(TcpState state, const Timeouts& timeouts) {
   if (state == TcpState::kEstablished && fault(Fault::kEstablishedCutShort)) return 300;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "director/core/faults.h"
 #include "director/io/checksum.h"
 
 namespace lvspec::director {
@@ -24,8 +25,10 @@ IpHeader read_ipv4(Bytes packet, bool is_quoted) {
   if (ip.total < ip.transport) return wrong(Malformed::kWrongLength);
   if (!is_quoted) {
     if (packet.size() < ip.total) return wrong(Malformed::kWrongLength);
-    if (folded(sum_of(packet.first(ip.transport))) != 0xffff) return wrong(Malformed::kWrongChecksum);
+    const bool sum_is_right = folded(sum_of(packet.first(ip.transport))) == 0xffff;
+    if (!sum_is_right && !fault(Fault::kSumUnchecked)) return wrong(Malformed::kWrongChecksum);
   }
+  if (fault(Fault::kOptionsDropped) && ip.transport != kIpv4Header) return wrong(Malformed::kHeaderCutShort);
   const std::uint16_t fragment = u16_at(packet, 6);
   ip.dont_fragment = (fragment & 0x4000) != 0;
   ip.more_fragments = (fragment & 0x2000) != 0;

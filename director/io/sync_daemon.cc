@@ -168,6 +168,7 @@ std::uint16_t message_size(const protocol::Daemon& daemon, int mtu, std::size_t 
   const int most = kLargestMtu - static_cast<int>(headers);
   if (daemon.max_length != 0)
     return static_cast<std::uint16_t>(std::clamp<int>(daemon.max_length, backup ? kSmallestBackup : 1, most));
+  if (fault(Fault::kSyncLengthOfMtu)) headers = 0;
   const int of_mtu = backup ? std::clamp(mtu, kMasterMtu, kLargestMtu) : kMasterMtu;
   return static_cast<std::uint16_t>(of_mtu - static_cast<int>(headers));
 }
@@ -272,7 +273,7 @@ void SyncDaemon::add(DirectorTime now, const SyncEntry& entry) {
   std::size_t sum = 0;
   for (const std::uint8_t byte : entry.client.bytes) sum += byte;
   Channel& channel = *master_->channels[sum % ports_];
-  const int version = director_.sysctls().sync_version;
+  const int version = fault(Fault::kSyncVersionIgnored) ? 1 : director_.sysctls().sync_version;
   if (!SyncMessageWriter::can_say(version, entry)) return;
   if (channel.message && (channel.message->version() != version || channel.first_entry + kPatience <= now))
     send(channel);

@@ -305,6 +305,9 @@ Result<World> World::build(const Topology& topology) {
                                    topology.server_count));
 
   LVSPEC_ASSIGN(NetworkNamespace segment, NetworkNamespace::create("segment"));
+  // A switch does not look into packets: with br_netfilter loaded, ours would drop those with broken IP headers.
+  for (const char* who : {"iptables", "ip6tables"})
+    write_sysctl(segment, fmt::format("/proc/sys/net/bridge/bridge-nf-call-{}", who).c_str(), "0");
   World world(topology, std::move(segment));
   const Builder builder(world.topology_);
 

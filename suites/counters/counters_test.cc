@@ -18,7 +18,7 @@ class CountersShown : public testing::DirectorTest {
 LVSPEC_CASE(CountersShown, StandStillWithoutEstimation,
             {.id = "counters.stand-still-without-estimation",
              .claim = "With run_estimation 0 the statistics stand still; switched on again they catch up.",
-             .clauses = {"CON-75", "CON-76"}}) {
+             .clauses = {"CON-75", "CON-76", "CTL-16"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr")));
   ASSERT_OK(bench.set_sysctl("run_estimation", 0));

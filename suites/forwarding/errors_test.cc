@@ -39,7 +39,7 @@ LVSPEC_CASE(
     {.id = "forwarding.schedule-icmp",
      .claim = "With schedule_icmp an ICMP error about an unknown connection is scheduled, and its entry lives "
               "for 3 s; without, it makes none.",
-     .clauses = {"FWD-12"}}) {
+     .clauses = {"FWD-12", "CTL-17"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {53}})));
   ASSERT_OK(bench.add(UdpService(kVip, 53).scheduler("rr")));
   BenchClient client = bench.mute_client(1);
@@ -77,7 +77,7 @@ LVSPEC_CASE(ForwardingErrors, NatIcmpSend,
             {.id = "forwarding.nat-icmp-send",
              .claim = "What a server behind NAT sends from a service's port without a connection leaves as it is; "
                       "with nat_icmp_send it does not, and the server hears \"port unreachable\".",
-             .clauses = {"FWD-15"}}) {
+             .clauses = {"FWD-15", "CTL-14"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {}}).masquerading()));
   ServerOptions server = bench.server_options();
   server.port = 5353;

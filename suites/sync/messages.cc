@@ -59,6 +59,7 @@ HeardMessage read_message(std::span<const std::uint8_t> bytes) {
   HeardMessage heard;
   if (bytes.size() < kHeader) return heard;
   heard.sync_id = bytes[1];
+  if (bytes[0] != 0) return heard;  // version 0 begins with the number of its entries, never zero
   heard.version = bytes[5];
   const auto count = static_cast<std::size_t>(bytes[4]);
   std::size_t at = kHeader;

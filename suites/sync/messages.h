@@ -43,7 +43,7 @@ struct HeardMessage {
   int ttl = 0;
   int sync_id = 0;
   int version = 0;
-  std::vector<SyncedEntry> entries;
+  std::vector<SyncedEntry> entries;  ///< of version 1
 };
 
 /// Hears what masters on the link say, as a backup does, and takes nothing over.
