@@ -43,6 +43,7 @@ class ServiceExaminer {
 
  private:
   bool keepalived() const { return all_.source == Source::kKeepalived; }
+  bool live() const { return all_.source == Source::kLive; }
   bool six() const { return id_.family == AF_INET6; }
   bool tcp() const { return id_.is_mark() || id_.protocol == Protocol::kTcp; }
   bool udp() const { return !id_.is_mark() && id_.protocol == Protocol::kUdp; }
@@ -270,13 +271,15 @@ class ServiceExaminer {
                       fmt::format("{} of {}", server.address.str(), name_), said, id_.is_mark() ? "mark" : "port-0"),
           "leave the port out, and let the server listen on the client's port");
     else if (!id_.is_mark() && server.method != ForwardMethod::kMasquerade && said != id_.port)
-      say_here("server-port-replaced",
-               fmt::format(
-                   "{} of {}: the port {} is not used: with direct routing and tunnels a packet keeps its port, and "
-                   "{} writes {} instead",
-                   server.address.str(), name_, said, keepalived() ? "keepalived" : "ipvsadm", id_.port),
-               keepalived() ? fmt::format("port {}, or lvs_method NAT", id_.port)
-                            : fmt::format("port {}, or -m", id_.port));
+      say_here(
+          "server-port-replaced",
+          fmt::format(
+              "{} of {}: the port {} is not used: with direct routing and tunnels a packet keeps its port{}",
+              server.address.str(), name_, said,
+              live() ? ", whatever is listed"
+                     : fmt::format(", and {} writes {} instead", keepalived() ? "keepalived" : "ipvsadm", id_.port)),
+          keepalived() ? fmt::format("port {}, or lvs_method NAT", id_.port)
+                       : fmt::format("port {}, or -m", id_.port));
     if (server.address.family() == id_.family &&
         (server.address == id_.address || (!six() && server.address.v4_host_order() >> 24 == 127)) && !id_.is_mark())
       say_here(
@@ -310,9 +313,10 @@ class ServiceExaminer {
                       who, upper),
           "limit them on the server itself");
     if (!keepalived())
-      out_.say_once("threshold-is-not-saved", one.place,
-                    fmt::format("{}: ipvsadm -S does not save thresholds: after a restore there is none", who),
-                    "keep this script as the source, not what ipvsadm-save prints");
+      out_.say_once(
+          "threshold-is-not-saved", one.place,
+          fmt::format("{}: ipvsadm -S does not save thresholds: after a restore there is none", who),
+          live() ? "set it again after a restore" : "keep this script as the source, not what ipvsadm-save prints");
   }
 
   void examine_scheduler() {

@@ -256,6 +256,17 @@ TEST(Examine, OnlyNetlinkMakesPortZeroWithoutPersistence) {
   EXPECT_THAT(lines_of(examine(live), "port-zero-without-persistence"), IsEmpty());
 }
 
+TEST(Examine, APortThatNobodyHasReplacedIsListedAllTheSame) {
+  Configuration live{.source = Source::kLive};
+  PlacedService& placed = live.services.emplace_back();
+  placed.service = TcpService("198.51.100.10", 80).get();
+  placed.place = {"live", 0};
+  placed.servers.push_back({{.address = IpAddress::of("203.0.113.11"), .port = 8080}, {"live", 0}});
+  EXPECT_THAT(finding(examine(live), "server-port-replaced").text, HasSubstr("whatever is listed"));
+  placed.servers[0].server.method = ForwardMethod::kMasquerade;
+  EXPECT_THAT(lines_of(examine(live), "server-port-replaced"), IsEmpty());
+}
+
 TEST(Examine, FindingsAreInTheOrderOfTheFile) {
   const auto found = examine(read(with_edit("-p", "-p 60") + kAllPorts + "bogus\n" + kFtp));
   ASSERT_GT(found.size(), 5U);

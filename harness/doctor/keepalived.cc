@@ -372,9 +372,10 @@ bool looks_like_keepalived(std::string_view text) {
       "vrrp_script",    "vrrp_sync_group",      "include",     "!",           "static_ipaddress"};
   while (!text.empty()) {
     const auto end = text.find('\n');
-    const std::string_view word = first_word(text.substr(0, end));
-    if (kWords.count(word) > 0 || (!word.empty() && (word[0] == '!' || word[0] == '$' || word[0] == '@')))
-      return true;
+    const std::string_view line = text.substr(0, end);
+    const std::string_view word = first_word(line);
+    const bool defines = word.starts_with('$') && word.find('=') != std::string_view::npos;
+    if (kWords.count(word) > 0 || word.starts_with('!') || word.starts_with('@') || defines) return true;
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
   }
   return false;

@@ -163,6 +163,8 @@ TEST(Keepalived, IsToldFromAScript) {
   EXPECT_TRUE(looks_like_keepalived("# a comment\n\n  virtual_server 198.51.100.10 80{\n"));
   EXPECT_TRUE(looks_like_keepalived("global_defs\n{\n"));
   EXPECT_FALSE(looks_like_keepalived("# virtual_server\n-A -f 8\n*mangle\n:PREROUTING ACCEPT [0:0]\n"));
+  EXPECT_TRUE(looks_like_keepalived("$NET=203.0.113\n"));
+  EXPECT_FALSE(looks_like_keepalived("$IPVSADM -C\n"));
   EXPECT_FALSE(looks_like_keepalived("ipvsadm -C\n"));
   EXPECT_FALSE(looks_like_keepalived(""));
 }
