@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -241,6 +242,48 @@ TEST(Cli, DoctorSaysThatThisMachineCan) {
   const Ended ended = lvspec({"doctor"});
   EXPECT_EQ(ended.how, "exited with 0") << ended.text;
   EXPECT_THAT(ended.text, HasSubstr("ok      bench"));
+}
+
+TEST(Cli, DoctorReadsAConfiguration) {
+  const std::string configs = LVSPEC_CONFIGS "/";
+  const Ended notes = lvspec({"doctor", configs + "notes-mark.rules"});
+  EXPECT_EQ(notes.how, "exited with 2");
+  EXPECT_THAT(notes.text,
+              AllOf(HasSubstr("notes-mark.rules:8: trap: "), HasSubstr("notes-mark.rules:9: error: \"-2\"")));
+  EXPECT_EQ(lvspec({"doctor", configs + "sound.save"}).how, "exited with 0");
+  const Ended groups = lvspec({"doctor", configs + "groups.conf"});
+  EXPECT_THAT(groups.text, HasSubstr("groups.d/web.conf:5: trap: "));
+  const Ended tutorial = lvspec({"doctor", "--json", configs + "keepalived.conf"});
+  EXPECT_EQ(tutorial.how, "exited with 1");
+  const auto json = nlohmann::json::parse(tutorial.text);
+  EXPECT_GE(json["traps"], 4);
+  EXPECT_EQ(json["services"][0]["line"], 20);
+}
+
+TEST(Cli, DoctorSaysWhatItCannotRead) {
+  EXPECT_EQ(lvspec({"doctor", "/nonexistent/lvs.rules"}).how, "exited with 2");
+  EXPECT_THAT(lvspec({"doctor", "/nonexistent/lvs.rules"}).text, HasSubstr("/nonexistent/lvs.rules: ENOENT"));
+  EXPECT_EQ(lvspec({"doctor", "--live", "x"}).how, "exited with 2");
+  EXPECT_EQ(lvspec({"doctor", "--json"}).how, "exited with 2");
+  Scratch scratch;
+  std::ofstream(scratch.path() + "/k.conf") << "virtual_server 198.51.100.10 80 {\n";
+  const Ended open_block = lvspec({"doctor", scratch.path() + "/k.conf"});
+  EXPECT_EQ(open_block.how, "exited with 2");
+  EXPECT_THAT(open_block.text, HasSubstr("/k.conf:1: \"virtual_server\": the block has no end"));
+}
+
+TEST(Cli, EveryFindingIsShownByACaseOfOneOfItsClauses) {
+  std::map<std::string, std::set<std::string>> clauses_of;
+  for (const auto& row : nlohmann::json::parse(lvspec({"list", "--json"}).text))
+    clauses_of[row["id"]] = row["clauses"].get<std::set<std::string>>();
+  const auto findings = nlohmann::json::parse(lvspec({"doctor", "--list", "--json"}).text);
+  EXPECT_GE(findings.size(), 20U);
+  for (const auto& finding : findings) {
+    const auto& shown = clauses_of[finding["case"]];
+    bool one_of_them = false;
+    for (const auto& clause : finding["clauses"]) one_of_them |= shown.count(clause["id"]) > 0;
+    EXPECT_TRUE(one_of_them) << finding.dump();
+  }
 }
 
 /// What a killed run could leave: processes of ours, network namespaces, links, files.

@@ -4,15 +4,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "harness/base/file_descriptor.h"
 #include "harness/cli/commands.h"
 #include "harness/doctor/keepalived.h"
+#include "harness/doctor/live/live.h"
 #include "harness/doctor/print.h"
-#include "harness/ipvs/genl_ipvs.h"
 #include "harness/netns/namespace.h"
 
 namespace lvspec {
@@ -51,22 +50,12 @@ Result<Configuration> read_configuration(const DoctorFileOptions& options) {
 }
 
 /// The tables of the running kernel, in the namespace that we are in.
-Result<Configuration> read_live() {
-  const doctor::Place place{"live", 0};
+Result<Configuration> read_running_kernel() {
   LVSPEC_ASSIGN(const NetworkNamespace here, NetworkNamespace::current("here"));
-  LVSPEC_ASSIGN(IpvsSocket ipvs, IpvsSocket::open(here));
-  Configuration live{.source = doctor::Source::kLive};
-  LVSPEC_ASSIGN(const IpvsTimeouts timeouts, ipvs.timeouts());
-  live.tcp_fin_s = timeouts.tcp_fin;
-  live.udp_s = timeouts.udp;
-  LVSPEC_ASSIGN(const std::vector<IpvsService> services, ipvs.services());
-  for (const IpvsService& one : services) {
-    doctor::PlacedService placed{one.service, place};
-    LVSPEC_ASSIGN(std::vector<IpvsServer> servers, ipvs.servers(one.service.id));
-    std::reverse(servers.begin(), servers.end());  // the kernel has the last one added first (DST-05)
-    for (const IpvsServer& server : servers) placed.servers.push_back({server.server, place});
-    live.services.push_back(std::move(placed));
-  }
+  auto live = doctor::read_live(here);
+  if (!live.ok() && live.error().kind == ErrorKind::kUnsupported)
+    return Error{"--live: the running kernel has no IPVS to look at: modprobe ip_vs, or name a FILE",
+                 ErrorKind::kUnsupported};
   return live;
 }
 
@@ -77,7 +66,7 @@ int doctor_file(const DoctorFileOptions& options) {
     fmt::print("{}", options.json ? doctor::list_json().dump(2) + "\n" : doctor::list_text());
     return kConforms;
   }
-  const Result<Configuration> configuration = options.live ? read_live() : read_configuration(options);
+  const Result<Configuration> configuration = options.live ? read_running_kernel() : read_configuration(options);
   if (!configuration.ok()) return complain(configuration.error());
   const doctor::Report report = doctor::report_on(*configuration);
   if (options.json)

@@ -41,6 +41,8 @@ struct PlacedService {
   Place place;
   std::vector<PlacedServer> servers{};
   WindowFrom window_from = WindowFrom::kNumber;
+  /// Where the window, the mask and the scheduler are said; absent: where the service is.
+  std::optional<Place> window_place{}, mask_place{}, scheduler_place{};
   std::string mask_text{};              ///< as written; empty: not written
   std::optional<PlacedServer> sorry{};  ///< keepalived: replaces all servers when too few are left
 

@@ -43,6 +43,7 @@ class ServiceExaminer {
 
  private:
   bool keepalived() const { return all_.source == Source::kKeepalived; }
+  bool live() const { return all_.source == Source::kLive; }
   bool six() const { return id_.family == AF_INET6; }
   bool tcp() const { return id_.is_mark() || id_.protocol == Protocol::kTcp; }
   bool udp() const { return !id_.is_mark() && id_.protocol == Protocol::kUdp; }
@@ -58,46 +59,52 @@ class ServiceExaminer {
     out_.say(trap_id, placed_.place, std::move(text), std::move(instead));
   }
 
+  void say_at(const std::optional<Place>& place, std::string_view trap_id, std::string text, std::string instead) {
+    out_.say(trap_id, place.value_or(placed_.place), std::move(text), std::move(instead));
+  }
+
   void examine_window() {
     const std::uint32_t window = *service_.persistent_s;
     switch (placed_.window_from) {
       case WindowFrom::kBareOption:
-        say("default-window",
-            fmt::format("{} is persistent without a number: a client is kept for 360 s, not for the 300 s of the "
-                        "manual page and of most notes",
-                        name_),
-            write("-p 300 (or -p 360, if you mean it)", "persistence_timeout 300 (or 360, if you mean it)"));
+        say_at(placed_.window_place, "default-window",
+               fmt::format("{} is persistent without a number: a client is kept for 360 s, not for the 300 s of the "
+                           "manual page and of most notes",
+                           name_),
+               write("-p 300 (or -p 360, if you mean it)", "persistence_timeout 300 (or 360, if you mean it)"));
         break;
       case WindowFrom::kGranularity:
       case WindowFrom::kPortZero:
-        say("window-nobody-asked-for",
-            fmt::format(
-                "{} has no persistence_timeout, but {} switches persistence on by itself: clients are kept for "
-                "360 s",
-                name_, placed_.window_from == WindowFrom::kPortZero ? "port 0" : "persistence_granularity"),
-            "write the persistence_timeout that you want");
+        say_at(placed_.window_place, "window-nobody-asked-for",
+               fmt::format(
+                   "{} has no persistence_timeout, but {} switches persistence on by itself: clients are kept for "
+                   "360 s",
+                   name_, placed_.window_from == WindowFrom::kPortZero ? "port 0" : "persistence_granularity"),
+               "write the persistence_timeout that you want");
         break;
       case WindowFrom::kNumber:
         break;
     }
     if (service_.one_packet) return;  // no entry is left that could hold the template
     if (tcp() && window <= all_.tcp_fin_s)
-      say("short-window",
-          fmt::format(
-              "{}: a client is kept for at least {} s, not for {}: its finished connection stays in {} for {} s and holds "
-              "the template, which goes on in steps of 60 s",
-              name_, shortest_stay(window, all_.tcp_fin_s), window,
-              uses(ForwardMethod::kMasquerade) ? "TIME_WAIT" : "FIN_WAIT", all_.tcp_fin_s),
+      say_at(
+          placed_.window_place, "short-window",
+          fmt::format("{}: a client is kept for at least {} s, not for {}: its finished connection stays in {} for "
+                      "{} s and holds "
+                      "the template, which goes on in steps of 60 s",
+                      name_, shortest_stay(window, all_.tcp_fin_s), window,
+                      uses(ForwardMethod::kMasquerade) ? "TIME_WAIT" : "FIN_WAIT", all_.tcp_fin_s),
           keepalived() ? fmt::format("a window of more than {0} s, or lvs_timeouts tcpfin below {1} in global_defs",
                                      all_.tcp_fin_s, window)
                        : fmt::format("a window of more than {0} s, or shorten what holds it: ipvsadm --set 0 {1} 0",
                                      all_.tcp_fin_s, std::max(window / 2, 1U)));
     if (udp() && window <= all_.udp_s)
-      say("short-udp-window",
-          fmt::format(
-              "{}: a client is kept for at least {} s after its last datagram, not for {}: each datagram's entry lives {} "
-              "s and holds the template",
-              name_, shortest_stay(window, all_.udp_s), window, all_.udp_s),
+      say_at(
+          placed_.window_place, "short-udp-window",
+          fmt::format("{}: a client is kept for at least {} s after its last datagram, not for {}: each datagram's "
+                      "entry lives {} "
+                      "s and holds the template",
+                      name_, shortest_stay(window, all_.udp_s), window, all_.udp_s),
           keepalived() ? fmt::format("a window of more than {} s, lvs_timeouts udp {}, or ops", all_.udp_s, window)
                        : fmt::format("a window of more than {} s, ipvsadm --set 0 0 {}, or -o", all_.udp_s, window));
   }
@@ -117,35 +124,35 @@ class ServiceExaminer {
   void examine_mask() {
     if (six()) {
       if (service_.prefix_length == 128)
-        say("mask-of-one-ipv6-address",
-            fmt::format(
-                "{}: a client is one IPv6 address (/128), and most clients change theirs every day or oftener "
-                "(privacy addresses): then they are new clients",
-                name_),
-            write(fmt::format("-p {} -M 64", *service_.persistent_s), "persistence_granularity 64"));
+        say_at(placed_.mask_place, "mask-of-one-ipv6-address",
+               fmt::format(
+                   "{}: a client is one IPv6 address (/128), and most clients change theirs every day or oftener "
+                   "(privacy addresses): then they are new clients",
+                   name_),
+               write(fmt::format("-p {} -M 64", *service_.persistent_s), "persistence_granularity 64"));
       return;
     }
     const std::uint32_t mask = service_.netmask.v4_host_order();
     const std::string right = fmt::format("-p {} -M 255.255.255.0", *service_.persistent_s);
     if (mask == 0) {
       if (service_.pe.empty())
-        say("mask-of-everybody",
-            fmt::format(
-                "{}: under the mask 0.0.0.0 all clients are one client: all go to one server until it is removed",
-                name_),
-            write(right, "persistence_granularity 255.255.255.0") + ", or no mask");
+        say_at(placed_.mask_place, "mask-of-everybody",
+               fmt::format(
+                   "{}: under the mask 0.0.0.0 all clients are one client: all go to one server until it is removed",
+                   name_),
+               write(right, "persistence_granularity 255.255.255.0") + ", or no mask");
     } else if (is_a_length(mask)) {
-      say("mask-without-dots",
-          fmt::format(
-              "{}: the mask {} is read as the address {}: which of the last bits a client has decides its server, "
-              "not its network",
-              name_, mask, service_.netmask.str()),
-          write(right, "persistence_granularity 255.255.255.0"));
+      say_at(placed_.mask_place, "mask-without-dots",
+             fmt::format(
+                 "{}: the mask {} is read as the address {}: which of the last bits a client has decides its server, "
+                 "not its network",
+                 name_, mask, service_.netmask.str()),
+             write(right, "persistence_granularity 255.255.255.0"));
     } else if (std::countl_one(mask) + std::countr_zero(mask) < 32) {
-      say("mask-with-holes",
-          fmt::format("{}: the mask {} has holes: clients are one client if these bits agree, wherever they are",
-                      name_, service_.netmask.str()),
-          "a mask of a network, unless holes are what you want");
+      say_at(placed_.mask_place, "mask-with-holes",
+             fmt::format("{}: the mask {} has holes: clients are one client if these bits agree, wherever they are",
+                         name_, service_.netmask.str()),
+             "a mask of a network, unless holes are what you want");
     } else if (mask == 0xffffffff) {
       out_.say_once(
           "mask-of-one-address", placed_.place,
@@ -264,13 +271,15 @@ class ServiceExaminer {
                       fmt::format("{} of {}", server.address.str(), name_), said, id_.is_mark() ? "mark" : "port-0"),
           "leave the port out, and let the server listen on the client's port");
     else if (!id_.is_mark() && server.method != ForwardMethod::kMasquerade && said != id_.port)
-      say_here("server-port-replaced",
-               fmt::format(
-                   "{} of {}: the port {} is not used: with direct routing and tunnels a packet keeps its port, and "
-                   "{} writes {} instead",
-                   server.address.str(), name_, said, keepalived() ? "keepalived" : "ipvsadm", id_.port),
-               keepalived() ? fmt::format("port {}, or lvs_method NAT", id_.port)
-                            : fmt::format("port {}, or -m", id_.port));
+      say_here(
+          "server-port-replaced",
+          fmt::format(
+              "{} of {}: the port {} is not used: with direct routing and tunnels a packet keeps its port{}",
+              server.address.str(), name_, said,
+              live() ? ", whatever is listed"
+                     : fmt::format(", and {} writes {} instead", keepalived() ? "keepalived" : "ipvsadm", id_.port)),
+          keepalived() ? fmt::format("port {}, or lvs_method NAT", id_.port)
+                       : fmt::format("port {}, or -m", id_.port));
     if (server.address.family() == id_.family &&
         (server.address == id_.address || (!six() && server.address.v4_host_order() >> 24 == 127)) && !id_.is_mark())
       say_here(
@@ -304,9 +313,10 @@ class ServiceExaminer {
                       who, upper),
           "limit them on the server itself");
     if (!keepalived())
-      out_.say_once("threshold-is-not-saved", one.place,
-                    fmt::format("{}: ipvsadm -S does not save thresholds: after a restore there is none", who),
-                    "keep this script as the source, not what ipvsadm-save prints");
+      out_.say_once(
+          "threshold-is-not-saved", one.place,
+          fmt::format("{}: ipvsadm -S does not save thresholds: after a restore there is none", who),
+          live() ? "set it again after a restore" : "keep this script as the source, not what ipvsadm-save prints");
   }
 
   void examine_scheduler() {
@@ -316,46 +326,48 @@ class ServiceExaminer {
       if (one.server.weight > 0) weights.push_back(one.server.weight);
     const bool unequal = std::adjacent_find(weights.begin(), weights.end(), std::not_equal_to<>()) != weights.end();
     if (unequal && (name == "rr" || name == "lc" || name == "dh"))
-      say("weights-ignored",
-          fmt::format("{}: the scheduler {} does not look at weights: its servers share alike", name_, name),
-          name == "lc" ? "wlc" : "wrr");
+      say_at(placed_.scheduler_place, "weights-ignored",
+             fmt::format("{}: the scheduler {} does not look at weights: its servers share alike", name_, name),
+             name == "lc" ? "wlc" : "wrr");
     if (unequal && name == "wrr")
-      say("wrr-order",
-          fmt::format(
-              "{}: wrr does not begin with the heaviest server: the first round serves each once, the last added "
-              "first, and any change of a server starts it again",
-              name_),
-          "expect shares, not an order");
+      say_at(placed_.scheduler_place, "wrr-order",
+             fmt::format(
+                 "{}: wrr does not begin with the heaviest server: the first round serves each once, the last added "
+                 "first, and any change of a server starts it again",
+                 name_),
+             "expect shares, not an order");
     if (weights.size() < 2) return;
     if (name == "dh" && !id_.is_mark())
-      say("dh-is-one-server",
+      say_at(
+          placed_.scheduler_place, "dh-is-one-server",
           fmt::format("{}: dh chooses by the destination address, and here that is one: all clients go to one server",
                       name_),
           "sh, to choose by client, or persistence with wlc");
     if ((name == "lblc" || name == "lblcr") && !id_.is_mark())
-      say("lblc-is-one-server",
+      say_at(
+          placed_.scheduler_place, "lblc-is-one-server",
           fmt::format("{}: {} chooses by the destination address, and here that is one: all clients go to one server "
                       "until that is busy while another is idle",
                       name_, name),
           "wlc; lblc is for caches behind a mark");
     if (name == "sh" || name == "mh") examine_hash(name);
     if ((name == "sed" || name == "nq") && tcp())
-      say("short-requests-pile-up",
-          fmt::format(
-              "{}: {} does not count finished connections: short requests, one after the other, all go to one "
-              "server",
-              name_, name),
-          "wlc, if requests are short");
+      say_at(placed_.scheduler_place, "short-requests-pile-up",
+             fmt::format(
+                 "{}: {} does not count finished connections: short requests, one after the other, all go to one "
+                 "server",
+                 name_, name),
+             "wlc, if requests are short");
     if (name == "ovf")
-      say("ovf-takes-one-more",
-          fmt::format(
-              "{}: ovf gives a server of weight N up to N + 1 open connections, and refuses when all are full",
-              name_),
-          "weights one smaller than what the server bears");
+      say_at(placed_.scheduler_place, "ovf-takes-one-more",
+             fmt::format(
+                 "{}: ovf gives a server of weight N up to N + 1 open connections, and refuses when all are full",
+                 name_),
+             "weights one smaller than what the server bears");
     if (name == "fo")
-      say("fo-is-one-server",
-          fmt::format("{}: fo sends all clients to the heaviest server; the others wait for it to go", name_),
-          "wlc or wrr, if the load is to be shared");
+      say_at(placed_.scheduler_place, "fo-is-one-server",
+             fmt::format("{}: fo sends all clients to the heaviest server; the others wait for it to go", name_),
+             "wlc or wrr, if the load is to be shared");
   }
 
   void examine_hash(const std::string& name) {
@@ -364,19 +376,19 @@ class ServiceExaminer {
     const bool falls_back = std::find(flags.begin(), flags.end(), flag) != flags.end() ||
                             std::find(flags.begin(), flags.end(), "flag-1") != flags.end();
     if (placed_.persistent())
-      say("hash-only-for-newcomers",
-          fmt::format(
-              "{}: with persistence {} decides only where a new client goes; after that its template does, also "
-              "when servers have come or gone",
-              name_, name),
-          "one of both: the hash without persistence, or persistence with wlc");
+      say_at(placed_.scheduler_place, "hash-only-for-newcomers",
+             fmt::format(
+                 "{}: with persistence {} decides only where a new client goes; after that its template does, also "
+                 "when servers have come or gone",
+                 name_, name),
+             "one of both: the hash without persistence, or persistence with wlc");
     if (!falls_back)
-      say(name == "sh" ? "sh-refuses" : "mh-refuses",
-          fmt::format(
-              "{}: clients that {} gives to a server of weight 0, or to a full one, are refused, although others "
-              "have room",
-              name_, name),
-          write(fmt::format("-b {}", flag), flag));
+      say_at(placed_.scheduler_place, name == "sh" ? "sh-refuses" : "mh-refuses",
+             fmt::format(
+                 "{}: clients that {} gives to a server of weight 0, or to a full one, are refused, although others "
+                 "have room",
+                 name_, name),
+             write(fmt::format("-b {}", flag), flag));
   }
 
   void examine_datagrams() {

@@ -160,9 +160,11 @@ class KeepalivedReader {
       const std::string value = one.words.size() > 1 ? one.words[1] : "";
       if (word == "lb_algo" || word == "lvs_sched") {
         service.scheduler = value;
+        placed.scheduler_place = one.place;
       } else if (word == "lb_kind" || word == "lvs_method") {
         *forwarding = method(one, *forwarding);
       } else if (word == "persistence_timeout") {
+        placed.window_place = one.place;
         placed.window_from = value.empty() ? WindowFrom::kBareOption : WindowFrom::kNumber;
         if (value.empty())
           service.persistent_s = kDefaultPersistence.count();
@@ -194,6 +196,7 @@ class KeepalivedReader {
   void read_granularity(const Statement& one, PlacedService* placed) {
     const std::string value = one.words.size() > 1 ? one.words[1] : "";
     placed->mask_text = value;
+    placed->mask_place = one.place;
     const auto length = ruleset::decimal(value, 1, 128);
     if (length) placed->service.prefix_length = static_cast<int>(*length);
     const auto mask = ruleset::classic_v4(value);
@@ -202,6 +205,7 @@ class KeepalivedReader {
     if (placed->service.persistent_s) return;
     placed->service.persistent_s = kDefaultPersistence.count();
     placed->window_from = WindowFrom::kGranularity;
+    placed->window_place = one.place;
   }
 
   std::optional<PlacedServer> read_server(const Statement& at, const Front& front, const Method& method) {
@@ -368,9 +372,10 @@ bool looks_like_keepalived(std::string_view text) {
       "vrrp_script",    "vrrp_sync_group",      "include",     "!",           "static_ipaddress"};
   while (!text.empty()) {
     const auto end = text.find('\n');
-    const std::string_view word = first_word(text.substr(0, end));
-    if (kWords.count(word) > 0 || (!word.empty() && (word[0] == '!' || word[0] == '$' || word[0] == '@')))
-      return true;
+    const std::string_view line = text.substr(0, end);
+    const std::string_view word = first_word(line);
+    const bool defines = word.starts_with('$') && word.find('=') != std::string_view::npos;
+    if (kWords.count(word) > 0 || word.starts_with('!') || word.starts_with('@') || defines) return true;
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
   }
   return false;
