@@ -30,7 +30,8 @@ LVSPEC_CASE(
     {.id = "protocols.sip-call-stays",
      .claim = "With --pe sip the datagrams of one Call-ID and client reach one server, other calls of the same "
               "client reach others, and another client's call of the same name has a template of its own.",
-     .clauses = {"TPL-20"}}) {
+     .clauses = {"TPL-20"},
+     .field_reports = {"FR-110"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, phones());
   ASSERT_OK(bench.add(service().one_packet()));
   const auto ask = [&](int client, const std::string& call_id) {

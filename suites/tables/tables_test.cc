@@ -70,7 +70,7 @@ LVSPEC_CASE(TablesListed, EveryWindowIsReadBackAndUsed,
                       "client's template is armed for all of it.",
              .clauses = {"TPL-30"},
              .field_reports = {"FR-07", "FR-11", "FR-13", "FR-111"}}) {
-  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3, {.tcp = {81, 82, 83, 84, 85, 86}})));
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3, {.tcp = {81, 82, 83, 84, 85, 86}})));
   std::uint16_t port = 81;
   for (const std::chrono::seconds window : {1s, 65535s, 65536s, 86400s, 86401s, kLongestPersistence}) {
     const VirtualService service = TcpService(kVip, port).scheduler("rr").persistent(window);
@@ -78,6 +78,7 @@ LVSPEC_CASE(TablesListed, EveryWindowIsReadBackAndUsed,
     EXPECT_THAT(bench.service(service.id).service.persistent_s, Eq(std::optional<std::uint32_t>(window.count())));
     const Answer first = bench.client(1).connect(kVip, port);
     EXPECT_THAT(bench.client(1).connect(kVip, port), ServedBy(first.server));
+    EXPECT_THAT(bench.client(2).connect(kVip, port), ServedBy(Ne(first.server)));
     EXPECT_THAT(bench.templates(), Contains(TemplateOf(EntryParts{.vport = port, .expires = window})));
     ++port;
   }
@@ -161,7 +162,8 @@ LVSPEC_CASE(TablesListed, RemainingTimesStayWithinTheWindow,
     const auto left = 100s - (bench.elapsed() - start);
     const std::vector<Entry> templates = bench.templates();
     ASSERT_THAT(templates, SizeIs(1));
-    EXPECT_THAT(templates.front().expires_in, AllOf(Le(left + 1s), Ge(left - 2s)));  // whole seconds, and a while to read
+    EXPECT_THAT(templates.front().expires_in,
+                AllOf(Le(left + 1s), Ge(left - 2s)));  // whole seconds, and a while to read
   }
   const auto end = start + past(bench, 100s);
   for (; bench.elapsed() < end; bench.elapse(200ms)) {
