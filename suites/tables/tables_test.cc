@@ -218,7 +218,6 @@ LVSPEC_CASE(TablesListed, ReadingChangesNothing,
       for (; bench.elapsed() + 10s < end; bench.elapse(10s)) bench.tables();
     }
     bench.elapse(end - bench.elapsed());
-    // Not by connect_while_quiescent, which has to read nothing either, but for its own sake: weight 0 for good.
     ASSERT_OK(bench.edit_server(service_.id, with_weight(bench, service_.id, first.server, 0)));
     EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy(Ne(first.server)));
   }
@@ -296,6 +295,27 @@ LVSPEC_CASE(TablesListed, HalfOpenConnectionsAreActive,
   expect_after({kSyn, kAck, kRst}, "CLOSE", 0);
   ASSERT_OK(bench.set_sysctl("secure_tcp", 3));
   expect_after({kSyn}, "SYNACK", 1);
+}
+
+// Source: ip_vs_proto_tcp.c, tcp_states, INPUT_ONLY.
+LVSPEC_CASE(
+    TablesListed, TheServersCloseIsNotSeen,
+    {.id = "tables.server-close-is-not-seen",
+     .claim = "When the server ends a connection, direct routing goes on listing it as ESTABLISHED and Active "
+              "until the client ends it too; NAT lists it as FIN_WAIT.",
+     .clauses = {"CON-25", "CON-23"},
+     .field_reports = {"FR-118"}}) {
+  for (const bool nat : {false, true}) {
+    BenchPlan plan = BenchPlan().real_servers(1);
+    if (nat) plan.masquerading();
+    ASSERT_OK_AND_ASSIGN(Bench bench, build(plan));
+    ASSERT_OK(bench.add(service_));
+    const Connection held = bench.client(1).hold(kVip, 80);
+    bench.stop_server("real1");
+    EXPECT_THAT(bench.connections(),
+                ElementsAre(ConnectionOf(EntryParts{.state = nat ? "FIN_WAIT" : "ESTABLISHED"})));
+    EXPECT_THAT(bench.server(service_.id, "real1").active, Eq(nat ? 0U : 1U));
+  }
 }
 
 }  // namespace
