@@ -169,6 +169,7 @@ Outcome Director::add_service(const ServiceKey& key, const ServiceSettings& sett
 
 Outcome Director::edit_service(const ServiceKey& key, const ServiceSettings& settings) {
   VirtualService* const service = state_->services.find(identity_of(key));
+  if (service == nullptr && fault(Fault::kEditMakesServices)) return add_service(key, settings);
   if (service == nullptr) return Outcome::kNoSuchService;
   if (!settings.engine.empty()) state_->connections.engine_data().reserve(kCallIds);
   if (fault(Fault::kEditDropsTemplates)) {

@@ -69,6 +69,7 @@ Verdict Director::State::handle(DirectorTime now, Packet packet) {
     case Hit::kFollow:
       return follow(now, connections.with_client_port(*entry, packet.source_port), packet);
     case Hit::kDrop:
+      if (fault(Fault::kDroppedPacketsRenew)) connections.arm(*entry, now);
       return kSilence;  // state and timer stay as the last accepted packet left them (VAL-20)
     case Hit::kScheduleAnew:
       connections.expire_now(*entry, now);
@@ -288,7 +289,7 @@ Verdict Director::State::follow(DirectorTime now, ConnEntry& entry, const Packet
 Verdict Director::State::verdict_of(const ConnEntry& entry) const {
   if (entry.server == &bypass) return kToLocalStack;
   return {.action = Verdict::Action::kForward,
-          .method = entry.method,
+          .method = fault(Fault::kEditReachesMethod) ? entry.server->settings.method : entry.method,
           .server_family = entry.server->key.family,
           .server = entry.server->key.address,
           .server_port = entry.server_port,
@@ -332,7 +333,7 @@ Verdict Director::State::handle_reply(DirectorTime now, const Packet& packet) {
 // TPL-23: a datagram that a server behind NAT sends of itself pins its Call-ID to that server, so that the answer
 // finds the way back. Source: Linux ip_vs_core.c, __ip_vs_rs_conn_out(), ip_vs_new_conn_out().
 ConnEntry* Director::State::connect_out(DirectorTime now, const Packet& packet) {
-  if (packet.protocol != Protocol::kUdp) return nullptr;
+  if (packet.protocol != Protocol::kUdp || fault(Fault::kServerCallsIgnored)) return nullptr;
   RealServer* const server = services.masqueraded(packet);
   if (server == nullptr || server->listed_in->settings.engine.empty()) return nullptr;
   VirtualService& service = *server->listed_in;

@@ -32,6 +32,7 @@ namespace lvspec::director {
   X(kPortZeroNotForwarded, "port-zero-not-forwarded", "port 0 is accepted and forwards nothing", "FR-47")            \
   X(kPortZeroShadowsExact, "port-zero-shadows-exact", "port 0 wins over the exact port", "FR-99")                    \
   X(kFtpPortsIgnored, "ftp-ports-ignored", "a port-21 service does not take port 20 and 1024+", "FR-58")             \
+  X(kFtpTemplatesApart, "ftp-templates-apart", "FTP and port-0 templates are two", "FR-58")                          \
   X(kNatPortZero, "nat-port-zero", "a server without port gets packets for port 0", "FR-52")                         \
   X(kServersFolded, "servers-folded", "one address with two ports is one server", "FR-44")                           \
   /* Marks */                                                                                                        \
@@ -62,6 +63,12 @@ namespace lvspec::director {
   X(kRevivalRestartsWindow, "revival-restarts-window", "re-adding a server restarts its windows", "FR-91")           \
   X(kRevivalLost, "revival-lost", "delete and re-add forgets templates", "FR-90")                                    \
   X(kKeyedByPosition, "template-keyed-by-position", "a template names a place in the server list", "FR-92")          \
+  X(kEditMakesServices, "edit-makes-services", "-E of an unknown service adds it", "")                               \
+  X(kRefusedEditCounts, "refused-edit-counts", "-E with an unknown scheduler changes all the rest", "FR-28")         \
+  X(kEditMovesServers, "edit-moves-servers", "-e puts a server at the head of the list", "")                         \
+  X(kEditKeepsThresholds, "edit-keeps-thresholds", "-e without -x leaves the threshold as it was", "")               \
+  X(kEditReachesMethod, "edit-reaches-connections", "-e changes the method of open connections too", "")             \
+  X(kImpossibleServers, "impossible-servers", "servers of any weight, thresholds and address are taken", "")         \
   /* Server gone, quiescent, full */                                                                                 \
   X(kWeightZeroChosen, "weight-zero-chosen", "new clients are sent to weight-0 servers", "FR-69")                    \
   X(kWeightZeroUnpins, "weight-zero-unpins", "weight 0 drops pinned clients, expiry off", "FR-72")                   \
@@ -73,6 +80,9 @@ namespace lvspec::director {
   X(kThresholdUnpins, "threshold-unpins", "a full server loses its pinned clients", "FR-119")                        \
   X(kFamiliesNotMixed, "families-not-mixed", "a tunnel to a server of another family is refused", "")                \
   X(kNoUnreachable, "no-unreachable", "with no server left packets vanish without ICMP", "")                         \
+  X(kVipsAreUnicast, "vips-are-unicast", "services on multicast addresses are refused", "")                          \
+  X(kHooksStay, "hooks-stay", "with no service left open connections meet silence, not a reset", "")                 \
+  X(kDroppedPacketsRenew, "dropped-packets-renew", "packets to a removed server keep its entry alive", "FR-66")      \
   /* Port reuse */                                                                                                   \
   X(kReuseUnpins, "reuse-reschedules-pinned", "a reused port of a pinned client is scheduled anew", "FR-81")         \
   X(kReuseSynDropped, "reuse-syn-dropped", "the first SYN on a reused port is dropped", "FR-82")                     \
@@ -107,6 +117,8 @@ namespace lvspec::director {
   X(kOnePacketAlways, "one-packet-always", "every datagram is scheduled alone, -o or not", "")                       \
   X(kIpsecOnItsOwn, "ipsec-on-its-own", "ESP and AH do not follow their key exchange", "")                           \
   X(kExtensionHeadersStop, "extension-headers-stop", "packets with IPv6 extension headers are not balanced", "")     \
+  X(kEngineIsEnough, "engine-without-persistence", "--pe sip without -p sticks all the same", "")                    \
+  X(kServerCallsIgnored, "server-calls-ignored", "a SIP call that a server begins has no template", "")              \
   X(kFtpDataBalanced, "ftp-data-balanced", "packets from port 20 are scheduled", "")                                 \
   X(kDropEntryTakesBusy, "drop-entry-takes-busy", "drop_entry forgets connections of many packets", "")              \
   X(kHalfOpenInactive, "half-open-inactive", "a half-open connection is not counted as active", "")                  \
@@ -119,6 +131,7 @@ namespace lvspec::director {
   /* Schedulers */                                                                                                   \
   X(kWrrIgnoresWeights, "wrr-ignores-weights", "wrr is rr", "")                                                      \
   X(kWlcIgnoresWeights, "wlc-ignores-weights", "wlc is lc", "")                                                      \
+  X(kWeightsDivided, "weights-divided", "wlc divides by the weight and sees ties", "")                               \
   X(kTailInsertion, "tail-insertion", "the first server added is the first in the list", "")                         \
   X(kTrashNeverEmptied, "trash-never-emptied", "a removed server comes back after years, counters and all", "")      \
   X(kStatisticsLive, "statistics-live", "--stats shows counters as they are, not the last snapshot", "")             \
@@ -161,6 +174,7 @@ namespace lvspec::director {
   X(kFragmentsDropped, "fragments-dropped", "fragments are not put together", "")                                    \
   X(kFtpSequenceKept, "ftp-sequence-kept", "sequence numbers are those from before FTP's answers were changed", "")  \
   X(kTunnelErrorsKept, "tunnel-errors-kept", "ICMP errors about tunnel packets stay at the director", "")            \
+  X(kLoopbackDropped, "loopback-servers-dropped", "a server at a loopback address gets nothing", "")                 \
   X(kNoComplaint, "no-complaint", "nat_icmp_send has no effect", "")                                                 \
   X(kSyncUnbuffered, "sync-unbuffered", "each entry is a message of its own", "")                                    \
   X(kSyncLengthOfMtu, "sync-length-of-mtu", "a message may be as long as the MTU, headers not counted", "")          \

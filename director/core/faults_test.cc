@@ -161,6 +161,68 @@ void edits(Story& story) {
   story.tell_templates();
 }
 
+// What a director may be told, and what it must refuse.
+void orders(Story& story) {
+  const auto tell = [&](Outcome outcome) { story.tell(testing::PrintToString(outcome)); };
+  story.serve(kWeb, persistent(100), {1, 1, 1});
+  tell(story.director.edit_service(tcp_service(81), persistent(100)));
+  ServiceSettings unknown = scheduled_by("nosuch");
+  tell(story.director.edit_service(kWeb, unknown));
+  for (int i = 0; i < 2; ++i) story.tell(story.visit({.from = client(1)}));
+  tell(story.director.add_server(kWeb, real(4), {.weight = -1}));
+  tell(story.director.add_service(tcp_service(80, Address::v4(0xe0000005)), persistent(100)));
+  story.director.edit_server(kWeb, real(1), {.weight = 1, .upper_threshold = 9});
+  story.director.edit_server(kWeb, real(1), {.weight = 1});
+  for (const RealServer* server : story.director.services()[0]->servers) {
+    story.tell(name_of(server->key.address) + std::to_string(server->settings.upper_threshold));
+  }
+  const Packet first = packet_of({.from = client(2)}, kSyn);
+  const Address chosen = story.director.handle(story.now(), first).server;
+  for (int i = 1; i <= 3; ++i) {
+    if (real(i).address == chosen) {
+      story.director.edit_server(kWeb, real(i), {.method = ForwardMethod::kMasquerade, .weight = 1});
+    }
+  }
+  story.tell(std::to_string(static_cast<int>(story.director.handle(story.now(), first).method)));
+}
+
+// FTP and port 0 share templates; what is left when servers and services go.
+void leftovers(Story& story) {
+  story.serve(tcp_service(0), persistent(300), {1, 0, 0});
+  story.serve(tcp_service(21), persistent(300), {0, 1, 0});
+  story.tell(story.visit({.from = client(1), .port = 21}));
+  story.tell(story.visit({.from = client(1), .port = 80}));
+  Flow held{.from = client(1), .port = 80, .client_port = 40000};
+  story.open(held);
+  story.director.remove_server(story.now(), tcp_service(21), real(2));
+  story.elapse(100s);
+  story.send(held, kAck);
+  for (const EntryView& entry : story.connections()) story.tell(std::to_string(entry.expires_in / 1s));
+  story.director.clear(story.now());
+  story.tell(std::to_string(static_cast<int>(story.director.handle(story.now(), packet_of(held, kAck)).action)));
+}
+
+// A phone's call without -p, and one that a server behind NAT begins.
+void calls_otherwise(Story& story) {
+  const ServiceKey key = udp_service(5060);
+  ServiceSettings settings = scheduled_by("rr");
+  settings.engine = "sip";
+  story.director.add_service(key, settings);
+  for (int i = 1; i <= 2; ++i) story.director.add_server(key, real(i, 5060), {.method = ForwardMethod::kMasquerade});
+  const std::string text = "INVITE sip:x SIP/2.0\r\ni: a\r\n";
+  for (int i = 0; i < 2; ++i) {
+    Packet packet =
+        packet_of({.from = client(1), .port = 5060, .client_port = story.fresh_port(), .protocol = Protocol::kUdp});
+    packet.payload = std::as_bytes(std::span(text));
+    story.tell(name_of(story.director.handle(story.now(), packet).server));
+  }
+  Packet begun = packet_of(
+      {.from = real(1).address, .to = client(2), .port = 5060, .client_port = 5060, .protocol = Protocol::kUdp});
+  begun.payload = std::as_bytes(std::span(text));
+  story.director.handle_reply(story.now(), begun);
+  story.tell(std::to_string(story.connections().size()));
+}
+
 void server_gone(Story& story) {
   for (const Sysctls& sysctls :
        {Sysctls{}, Sysctls{.expire_nodest_conn = 1}, Sysctls{.expire_quiescent_template = 1}}) {
@@ -297,6 +359,8 @@ void counting_schedulers(Story& story) {
     story.serve(tcp_service(++port), scheduled_by(scheduler), {1, 1, 1});
     for (int i = 0; i < 3; ++i) story.tell(story.visit({.from = client(1), .port = port}));
   }
+  story.serve(tcp_service(9000), scheduled_by("wlc"), {1000, 900});
+  for (int i = 0; i < 6; ++i) story.tell(story.open({.from = client(1), .port = 9000}));
   story.serve(kWeb, scheduled_by("wrr"), {1, 2, 3});
   story.tell(story.sequence(4));
   story.director.edit_server(kWeb, real(2), {.weight = 2});
@@ -546,6 +610,9 @@ std::vector<std::string> tell_all(Fault fault) {
                            idle_connection,
                            short_visits,
                            edits,
+                           orders,
+                           leftovers,
+                           calls_otherwise,
                            server_gone,
                            full_server,
                            port_reuse,

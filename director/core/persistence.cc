@@ -28,6 +28,7 @@ Address mark_as_address(const VirtualService& service) {
 bool is_persistent(const VirtualService& service) {
   if (fault(Fault::kNoPersistence)) return false;
   if (fault(Fault::kMarkAlwaysPersistent) && service.key.fwmark != 0) return true;
+  if (fault(Fault::kEngineIsEnough) && !service.settings.engine.empty()) return true;
   return service.settings.persistent;
 }
 
@@ -44,6 +45,7 @@ TemplateKey template_key(const VirtualService& service, const Packet& packet) {
 
   // A packet to port 0 of a port-0 or mark service comes this way too (TPL-15).
   if (packet.destination_port == service.key.port) {
+    if (fault(Fault::kFtpTemplatesApart)) key.virtual_port = service.key.port;
     if (service.key.port == kFtpPort) return result;
     result.has_server_port = true;
     if (!fault(Fault::kPpcCoversAllPorts)) key.virtual_port = service.key.port;

@@ -31,6 +31,7 @@ Outcome check(const ServiceSettings& settings, Family family) {
 Outcome check(const VirtualService& service, const RealServerKey& key, const RealServerSettings& settings) {
   const bool tunnel = settings.method == ForwardMethod::kTunnel;
   if (key.family != service.key.family && (!tunnel || fault(Fault::kFamiliesNotMixed))) return Outcome::kInvalid;
+  if (fault(Fault::kImpossibleServers)) return Outcome::kOk;
   if (settings.weight < 0) return Outcome::kOutOfRange;
   if (settings.lower_threshold > settings.upper_threshold) return Outcome::kOutOfRange;
   if (settings.tunnel.type == TunnelType::kGue && settings.tunnel.port == 0) return Outcome::kInvalid;
@@ -115,7 +116,9 @@ VirtualService* ServiceTable::match(const Packet& packet) const {
   return nullptr;
 }
 
-bool ServiceTable::has_hooks(Family family) const { return of_family_[static_cast<std::size_t>(family)] != 0; }
+bool ServiceTable::has_hooks(Family family) const {
+  return of_family_[static_cast<std::size_t>(family)] != 0 || fault(Fault::kHooksStay);
+}
 
 RealServer* ServiceTable::masqueraded(const Packet& packet) const {
   const auto sends = [&](const auto& server) {
@@ -134,6 +137,9 @@ std::unique_ptr<Scheduler> ServiceTable::new_scheduler(const std::string& name, 
 
 Outcome ServiceTable::add(const ServiceKey& key, const ServiceSettings& settings) {
   if (find(key) != nullptr) return Outcome::kServiceExists;
+  if (fault(Fault::kVipsAreUnicast) && key.fwmark == 0 && !is_unicast(key.family, key.address)) {
+    return Outcome::kInvalid;
+  }
   auto service = std::make_unique<VirtualService>();
   service->key = key;
   service->settings = settings;
@@ -154,6 +160,10 @@ Outcome ServiceTable::edit(VirtualService& service, const ServiceSettings& setti
   std::unique_ptr<Scheduler> scheduler;
   if (settings.scheduler != service.settings.scheduler || fault(Fault::kEditRestartsScheduler)) {
     scheduler = new_scheduler(settings.scheduler, service);
+    if (scheduler == nullptr && fault(Fault::kRefusedEditCounts)) {
+      service.settings.persistent = settings.persistent;
+      service.settings.timeout_s = settings.timeout_s;
+    }
     if (scheduler == nullptr) return Outcome::kNoSuchScheduler;
   }
   if (const Outcome outcome = check(settings, service.key.family); outcome != Outcome::kOk) return outcome;
@@ -224,8 +234,15 @@ Outcome ServiceTable::edit_server(VirtualService& service, const RealServerKey& 
   const std::size_t position = position_of(service, key);
   if (position == service.servers.size()) return Outcome::kNoSuchServer;
   RealServer& server = *service.servers[position];
-  edit_thresholds(server, settings);
-  server.settings = settings;
+  if (fault(Fault::kEditMovesServers)) {
+    std::rotate(service.servers.begin(), service.servers.begin() + position, service.servers.begin() + position + 1);
+  }
+  if (!fault(Fault::kEditKeepsThresholds)) edit_thresholds(server, settings);
+  const RealServerSettings before = std::exchange(server.settings, settings);
+  if (fault(Fault::kEditKeepsThresholds)) {
+    server.settings.upper_threshold = before.upper_threshold;
+    server.settings.lower_threshold = before.lower_threshold;
+  }
   server.route = RouteKept::kNone;
   if (settings.weight != 0) server.last_weight = settings.weight;
   service.scheduler->server_edited(service);

@@ -4,6 +4,7 @@ namespace lvspec::director {
 namespace {
 
 std::int64_t load_of(const RealServer& server) {
+  if (fault(Fault::kWeightsDivided)) return overhead_of(server) / weight_of(server) * weight_of(server);
   return fault(Fault::kWlcIgnoresWeights) ? overhead_of(server) * weight_of(server) : overhead_of(server);
 }
 

@@ -325,7 +325,9 @@ void Forwarder::deliver(MutableBytes buffer, const IpHeader& ip, const Verdict& 
 void Forwarder::deliver_locally(MutableBytes buffer, const IpHeader& ip, const Verdict& verdict) {
   const bool nat = verdict.method == ForwardMethod::kMasquerade;
   // FWD-11: from outside nobody is translated to a loopback address.
-  if (nat && is_loopback(verdict.server_family, verdict.server)) return count(FrameEvent::kBoundary);
+  if ((nat || fault(Fault::kLoopbackDropped)) && is_loopback(verdict.server_family, verdict.server)) {
+    return count(FrameEvent::kBoundary);
+  }
   count(FrameEvent::kLocal);
   if (nat) translate_towards(buffer, ip, verdict, Way::kToServer);
   pass(buffer, ip);

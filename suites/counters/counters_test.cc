@@ -38,7 +38,7 @@ LVSPEC_CASE(
     CountersShown, SurviveDeletingAndAdding,
     {.id = "counters.survive-delete-and-add",
      .claim = "A server deleted and added again keeps its statistics; of a service created anew they are zero.",
-     .clauses = {"DST-03", "DST-04", "EDT-11"}}) {
+     .clauses = {"DST-03", "DST-04", "EDT-11", "CON-74"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr")));
   ASSERT_THAT(bench.client(1).connect_times(3, kVip, 80), Each(ServedBy("real1")));

@@ -40,15 +40,15 @@ class ExpiryWindow : public testing::DirectorTest {
 LVSPEC_CASE(ExpiryWindow, ThreeHundredSeconds,
             {.id = "expiry.window-of-300",
              .claim = "-p 300 keeps a client for 300 s after its first connection, and not longer.",
-             .clauses = {"TPL-30", "TPL-33", "TIM-01"},
-             .field_reports = {"FR-06", "FR-15"}}) {
+             .clauses = {"TPL-30", "TPL-33", "TIM-01", "TIM-04"},
+             .field_reports = {"FR-06", "FR-15", "FR-19"}}) {
   expect_window(TcpService(kVip, 80).scheduler("rr").persistent(300s), 300s);
 }
 
 LVSPEC_CASE(ExpiryWindow, SixHundredSeconds,
             {.id = "expiry.window-of-600",
              .claim = "-p 600 keeps a client for 600 s after its first connection, and not longer.",
-             .clauses = {"TPL-30", "TPL-33", "TIM-01"},
+             .clauses = {"TPL-30", "TPL-33", "TIM-01", "TIM-04"},
              .field_reports = {"FR-07", "FR-15"}}) {
   expect_window(TcpService(kVip, 80).scheduler("rr").persistent(600s), 600s);
 }

@@ -39,7 +39,7 @@ LVSPEC_CASE(
     {.id = "forwarding.schedule-icmp",
      .claim = "With schedule_icmp an ICMP error about an unknown connection is scheduled, and its entry lives "
               "for 3 s; without, it makes none.",
-     .clauses = {"FWD-12", "CTL-17"}}) {
+     .clauses = {"FWD-12", "CTL-17", "TIM-06"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {53}})));
   ASSERT_OK(bench.add(UdpService(kVip, 53).scheduler("rr")));
   BenchClient client = bench.mute_client(1);

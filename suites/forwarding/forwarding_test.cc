@@ -123,7 +123,8 @@ LVSPEC_CASE(Forwarding, NatRepliesComeFromTheVip,
 LVSPEC_CASE(Forwarding, NatSticks,
             {.id = "forwarding.nat-sticks",
              .claim = "Persistence holds behind NAT: one client, one server, on another port as well.",
-             .clauses = {"TPL-01", "FWD-03"}}) {
+             .clauses = {"TPL-01", "FWD-03"},
+             .field_reports = {"FR-27", "FR-118"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3).masquerading()));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr").persistent(300s)));
   const Answer first = bench.client(1).connect(kVip, 80);
@@ -226,7 +227,8 @@ LVSPEC_CASE(Forwarding, EchoIsNotBalanced,
 LVSPEC_CASE(Forwarding, IpipReachesAndSticks,
             {.id = "forwarding.ipip-reaches-and-sticks",
              .claim = "IPIP tunnels carry whole connections, IPv4 and IPv6, and persistence holds.",
-             .clauses = {"FWD-04", "TPL-01"}}) {
+             .clauses = {"FWD-04", "TPL-01"},
+             .field_reports = {"FR-118"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3).tunnelling()));
   ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr").persistent(300s)));
   ASSERT_OK(bench.add(TcpService(kVip6, 80).scheduler("rr").persistent(300s)));
@@ -314,7 +316,8 @@ LVSPEC_CASE(Forwarding, TunnelsMixFamilies,
 LVSPEC_CASE(Forwarding, LocalNodeBehindNat,
             {.id = "forwarding.local-node-behind-nat",
              .claim = "The director can be its own real server on another port; its replies come from the VIP.",
-             .clauses = {"FWD-01", "FWD-03"}}) {
+             .clauses = {"FWD-01", "FWD-03"},
+             .field_reports = {"FR-100"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1).local_server({.tcp = {8080}}).masquerading()));
   ServerOptions server = bench.server_options();
   server.port = 8080;
@@ -385,7 +388,8 @@ LVSPEC_CASE(Forwarding, AbsentServerIsTold,
             {.id = "forwarding.absent-server-is-told",
              .claim = "A server that answers no ARP is not noticed; the client hears \"host unreachable\" after "
                       "some seconds, and stays pinned to it.",
-             .clauses = {"FWD-08", "FWD-09"}}) {
+             .clauses = {"FWD-08", "FWD-09"},
+             .field_reports = {"FR-70"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}, .udp = {53}})));
   const IpAddress nobody = IpAddress::of("203.0.113.99");
   ASSERT_OK(bench.add(UdpService(kVip, 53).scheduler("rr").persistent(300s).server(nobody)));

@@ -35,7 +35,8 @@ LVSPEC_CASE(ForwardingFtp, NatFtpPassive,
             {.id = "forwarding.nat-ftp-passive",
              .claim = "Behind NAT an answer to PASV or EPSV is rewritten to the VIP, its data connection is known in "
                       "LISTEN without the client's port, and then with it; the control connection goes on.",
-             .clauses = {"FWD-16"}}) {
+             .clauses = {"FWD-16"},
+             .field_reports = {"FR-58"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}}).masquerading()));
   ASSERT_OK(bench.add(TcpService(kVip, 21).scheduler("rr")));
   ASSERT_OK(bench.add(TcpService(kVip6, 21).scheduler("rr")));
@@ -87,7 +88,8 @@ LVSPEC_CASE(ForwardingFtp, NatFtpActive,
             {.id = "forwarding.nat-ftp-active",
              .claim = "Behind NAT what PORT or EPRT says stays as it is, its data connection is known in LISTEN, and "
                       "reaches the client from VIP:20.",
-             .clauses = {"FWD-16"}}) {
+             .clauses = {"FWD-16"},
+             .field_reports = {"FR-58"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1, {.tcp = {}}).masquerading()));
   for (const int family : {AF_INET, AF_INET6}) {
     const IpAddress vip = family == AF_INET ? kVip : kVip6;

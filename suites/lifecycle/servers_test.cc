@@ -165,7 +165,7 @@ LVSPEC_CASE(LifecycleServers, AReusedPortOfAPinnedClientRenews,
                       "again, and a whole window.",
              .clauses = {"VAL-22", "VAL-03"},
              .field_reports = {"FR-81"}}) {
-  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   ASSERT_OK(bench.set_sysctl("expire_nodest_conn", 1));
   ASSERT_THAT(bench.client(1).connect(kVip, 80, Close::kServerFirst, 40000), ServedBy("real3"));
@@ -175,6 +175,7 @@ LVSPEC_CASE(LifecycleServers, AReusedPortOfAPinnedClientRenews,
   ASSERT_OK(bench.edit_server(service_.id, with_weight(bench, service_.id, "real3", 0)));
   EXPECT_THAT(bench.client(1).connect(kVip, 80, Close::kServerFirst, 40000), ServedBy("real3"));
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(EntryParts{.vport = 80, .expires = 300s})));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy("real2"));  // rr still rotates
 }
 
 // Source: ip_vs.h, ip_vs_enqueue_expire_nodest_conns(): asked once, when the server is deleted.
@@ -303,6 +304,51 @@ LVSPEC_CASE(LifecycleServers, AReturnedServerGetsNewcomersOnly,
   const std::vector<Answer> newcomers = {bench.client(2).connect(kVip, 80), bench.client(3).connect(kVip, 80)};
   EXPECT_THAT(newcomers, Contains(ServedBy(first.server)));
   EXPECT_THAT(bench.client(1).connect_times(6, kVip, 80), Each(ServedBy(moved.server)));
+}
+
+// Field: FR-65.
+LVSPEC_CASE(LifecycleServers, AServerCutOffIsLeftOnceRemoved,
+            {.id = "lifecycle.cut-off-server-is-left-once-removed",
+             .claim = "A server whose link is cut keeps its clients, who meet silence; once it is removed they reach "
+                      "another, and their old connections stay silent.",
+             .clauses = {"FWD-09", "VAL-01", "VAL-20"},
+             .field_reports = {"FR-65", "FR-70"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(2)));
+  ASSERT_OK(bench.add(service_));
+  Connection held = bench.client(1).hold(kVip, 80, 100ms);  // to see silence is to wait for its end
+  const std::string server = held.answer().server;
+  bench.set_link(server, false);
+  EXPECT_THAT(held.say_again(), Unanswered());
+  ASSERT_OK(bench.remove_server(service_.id, {bench.rip_of(server), 80}));
+  EXPECT_THAT(bench.client(1).connect_times(3, kVip, 80), Each(ServedBy(Ne(server))));
+  EXPECT_THAT(held.say_again(), Not(Answered()));
+}
+
+// Field: FR-92, FR-95.
+LVSPEC_CASE(LifecycleServers, AnotherServerMovesNobody,
+            {.id = "lifecycle.added-server-moves-nobody",
+             .claim = "Adding, editing and removing a server moves no client of the others, and the new one gets new "
+                      "clients at once.",
+             .clauses = {"TPL-01", "TPL-52"},
+             .field_reports = {"FR-92", "FR-95"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(8).real_servers(4)));
+  ServiceBuilder three = TcpService(kVip, 80).scheduler("wlc").persistent(300s);
+  for (const int i : {1, 2, 3}) three.server(bench.rip(i));
+  ASSERT_OK(bench.add(three));
+  std::vector<Answer> first;
+  for (int i = 1; i <= 6; ++i) first.push_back(bench.client(i).connect(kVip, 80));
+  EXPECT_THAT(first, SpreadOverAtLeast(3));
+  const auto nobody_moved = [&] {
+    for (int i = 1; i <= 6; ++i)
+      EXPECT_THAT(bench.client(i).connect(kVip, 80), ServedBy(first[static_cast<std::size_t>(i) - 1].server));
+  };
+  ASSERT_OK(bench.add_server(service_.id, {.address = bench.rip(4), .port = 80}));
+  nobody_moved();
+  EXPECT_THAT(bench.client(7).connect(kVip, 80), ServedBy("real4"));
+  ASSERT_OK(bench.edit_server(service_.id, with_weight(bench, service_.id, "real4", 9)));
+  nobody_moved();
+  ASSERT_OK(bench.remove_server(service_.id, {bench.rip(4), 80}));
+  nobody_moved();
 }
 
 }  // namespace

@@ -78,6 +78,7 @@ LVSPEC_CASE(LifecycleServices, AnUnknownSchedulerChangesNothing,
   EXPECT_THAT(bench.service(service_.id).service.title(), Eq(title));
   EXPECT_THAT(bench.client(1).connect_times(2, kVip, 80), Each(ServedBy(first.server)));
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(EntryParts{.vport = 80, .expires = 300s})));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(first.server)));  // rr still rotates
 }
 
 // Source: ip_vs_ctl.c, ip_vs_edit_service(): "if (sched != old_sched)".

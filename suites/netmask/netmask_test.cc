@@ -119,7 +119,7 @@ LVSPEC_CASE(Netmask, ConnectionsShowTheirClients,
              .clauses = {"TPL-09", "TPL-12", "CON-70"},
              .field_reports = {"FR-38"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(3).real_servers(2)));
-  const VirtualService service = TcpService(kVip, 80).scheduler("rr").persistent(300s).mask("255.255.255.0");
+  const VirtualService service = TcpService(kVip, 80).scheduler("rr").persistent(300s).mask("255.255.255.128");
   ASSERT_OK(bench.add(service));
   std::vector<Answer> answers;
   for (int i = 1; i <= 3; ++i) answers.push_back(bench.client(i).connect(kVip, 80));
@@ -131,6 +131,7 @@ LVSPEC_CASE(Netmask, ConnectionsShowTheirClients,
                 Contains(ConnectionOf(EntryParts{.client = answer.client.address, .cport = answer.client.port})));
   EXPECT_THAT(bench.server(service.id, "real2").persistent, Eq(1U));
   EXPECT_THAT(bench.server(service.id, "real2").inactive, Eq(3U));
+  EXPECT_THAT(bench.client_at("192.0.2.200").connect(kVip, 80), ServedBy("real1"));
 }
 
 // Source: ip_vs_core.c, ip_vs_sched_persist(), its end. Field: FR-16.
@@ -140,7 +141,7 @@ LVSPEC_CASE(Netmask, NeighboursRenewEachOthersWindow,
              .clauses = {"TPL-10", "TPL-31"},
              .field_reports = {"FR-16", "FR-38"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
-  const VirtualService service = TcpService(kVip, 80).scheduler("rr").persistent(300s).mask("255.255.255.0");
+  const VirtualService service = TcpService(kVip, 80).scheduler("rr").persistent(300s).mask("255.255.255.128");
   ASSERT_OK(bench.add(service));
   const Answer first = bench.client(1).connect(kVip, 80);
   ASSERT_THAT(first, Answered());
@@ -149,6 +150,7 @@ LVSPEC_CASE(Netmask, NeighboursRenewEachOthersWindow,
   bench.elapse(200s);
   EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(1), kVip, 80, first.server),
               ServedBy(first.server));
+  EXPECT_THAT(bench.client_at("192.0.2.200").connect(kVip, 80), ServedBy(Ne(first.server)));
 }
 
 // A Call-ID is added to the masked address, it does not replace it. Source: ip_vs_pe_sip.c, ip_vs_sip_ct_match().

@@ -366,5 +366,96 @@ LVSPEC_CASE(Ports, APortUsedAgainLeavesARemovedServer,
   }
 }
 
+// Whatever a service is made of, persistence is the same. Field: FR-29, FR-30.
+LVSPEC_CASE(Ports, EveryKindOfServiceSticks,
+            {.id = "ports.every-kind-of-service-sticks",
+             .claim = "TCP, UDP, port 0 and marks, each of IPv4 and IPv6: with -p a client keeps its server, and "
+                      "another client goes elsewhere.",
+             .clauses = {"TPL-01", "TPL-04"},
+             .field_reports = {"FR-27", "FR-29", "FR-30", "FR-98"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench,
+                       build(BenchPlan().clients(2).real_servers(3, {.tcp = {80, 81, 82}, .udp = {80}})));
+  for (const int family : {AF_INET, AF_INET6}) {
+    const IpAddress vip = family == AF_INET ? kVip : kVip6;
+    MarkRule rule;
+    rule.family = family;
+    rule.protocol = Protocol::kTcp;
+    rule.destination = Prefix{vip, static_cast<int>(vip.size() * 8)};
+    rule.destination_ports = {{81, 81}};
+    rule.mark = 8;
+    ASSERT_OK(bench.set_marks({rule}));
+    for (const ServiceBuilder& kind :
+         {TcpService(vip, 80), UdpService(vip, 80), TcpService(vip, kAnyPort), MarkService(8, family)}) {
+      ASSERT_OK(bench.add(ServiceBuilder(kind).scheduler("rr").persistent(300s)));
+      const ServiceId id = kind.get().id;
+      const auto ask = [&](int i) {
+        BenchClient client = bench.client(i, family);
+        if (id.protocol == Protocol::kUdp) return client.udp(vip, 80);
+        return client.connect(vip, id.is_mark() ? 81 : id.port == kAnyPort ? 82 : 80);
+      };
+      const Answer first = ask(1);
+      ASSERT_THAT(first, Answered());
+      for (int i = 0; i < 4; ++i) EXPECT_THAT(ask(1), ServedBy(first.server));
+      EXPECT_THAT(ask(2), ServedBy(Ne(first.server)));
+    }
+  }
+}
+
+// Over NAT, where a server's port is more than a line of the listing. Source: ip_vs_ctl.c, ip_vs_lookup_dest().
+// Field: FR-44.
+LVSPEC_CASE(Ports, OneAddressTwoPortsBehindNat,
+            {.id = "ports.one-address-two-ports-behind-nat",
+             .claim = "Behind NAT two servers on one address and ports 8001 and 8002 both get clients, and a client "
+                      "keeps address and port.",
+             .clauses = {"DST-09", "TPL-14", "FWD-03"},
+             .field_reports = {"FR-44"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench,
+                       build(BenchPlan().clients(4).real_servers(1, {.tcp = {8001, 8002}}).masquerading()));
+  ServiceBuilder service = TcpService(kVip, 80).scheduler("rr").persistent(300s);
+  for (const std::uint16_t port : {8001, 8002}) {
+    ServerOptions server = bench.server_options();
+    server.port = port;
+    service.server(bench.rip(1), server);
+  }
+  ASSERT_OK(bench.add(service));
+  for (int round = 0; round < 3; ++round) {
+    std::vector<int> reached;
+    for (int i = 1; i <= 4; ++i) {
+      ASSERT_THAT(bench.client(i).connect(kVip, 80), Answered());
+      reached.push_back(bench.sightings().back().target.port);
+    }
+    EXPECT_THAT(reached, ElementsAre(8002, 8001, 8002, 8001));
+  }
+}
+
+// Field: FR-45.
+LVSPEC_CASE(Ports, PairsOfPortsOfManyClients,
+            {.id = "ports.pairs-of-ports-of-many-clients",
+             .claim = "Of twelve clients some have different servers on ports 80 and 443 of two persistent services, "
+                      "and none on one of port 0; all keep both.",
+             .clauses = {"TPL-05", "TPL-06"},
+             .field_reports = {"FR-45", "FR-60"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench,
+                       build(BenchPlan().vips({kVip, kSecondVip}).clients(12).real_servers(3, {.tcp = {80, 443}})));
+  ASSERT_OK(bench.add(TcpService(kVip, 80).scheduler("rr").persistent(300s)));
+  ASSERT_OK(bench.add(TcpService(kVip, 443).scheduler("rr").persistent(300s)));
+  ASSERT_OK(bench.add(TcpService(kSecondVip, kAnyPort).scheduler("rr").persistent(300s)));
+  std::vector<std::string> web, tls, together, together_tls;
+  for (int i = 1; i <= 12; ++i) {
+    if (i != 4) web.push_back(bench.client(i).connect(kVip, 80).server);  // one has not been to port 80 yet
+    tls.push_back(bench.client(i).connect(kVip, 443).server);
+    together.push_back(bench.client(i).connect(kSecondVip, 80).server);
+    together_tls.push_back(bench.client(i).connect(kSecondVip, 443).server);
+  }
+  web.insert(web.begin() + 3, bench.client(4).connect(kVip, 80).server);
+  EXPECT_THAT(web, Ne(tls));
+  EXPECT_THAT(together, Eq(together_tls));
+  for (int i = 1; i <= 12; ++i) {
+    const auto at = static_cast<std::size_t>(i) - 1;
+    EXPECT_THAT(bench.client(i).connect(kVip, 80), ServedBy(web[at]));
+    EXPECT_THAT(bench.client(i).connect(kVip, 443), ServedBy(tls[at]));
+  }
+}
+
 }  // namespace
 }  // namespace lvspec

@@ -61,7 +61,8 @@ LVSPEC_CASE(
     PpcServerGone, QuiescenceThatNobodySawLeavesNoTrace,
     {.id = "ppc.weight-zero-and-back-unseen",
      .claim = "A weight set to 0 and back while the client was away leaves its template intact, whatever the sysctl.",
-     .clauses = {"VAL-06"}}) {
+     .clauses = {"VAL-06"},
+     .field_reports = {"FR-72"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   ASSERT_OK(bench.set_sysctl("expire_quiescent_template", 1));
@@ -82,7 +83,7 @@ LVSPEC_CASE(
     {.id = "ppc.removed-server-moves-clients-once",
      .claim = "When its server is removed a client gets another one at its next connection, and keeps that one.",
      .clauses = {"VAL-01", "VAL-04", "VAL-05", "DST-01"},
-     .field_reports = {"FR-63", "FR-64", "FR-78"}}) {
+     .field_reports = {"FR-63", "FR-64", "FR-78", "FR-71"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   const Answer first = bench.client(1).connect(kVip, 80);

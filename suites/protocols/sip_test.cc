@@ -30,7 +30,8 @@ LVSPEC_CASE(
     {.id = "protocols.sip-call-stays",
      .claim = "With --pe sip the datagrams of one Call-ID and client reach one server, other calls of the same "
               "client reach others, and another client's call of the same name has a template of its own.",
-     .clauses = {"TPL-20"}}) {
+     .clauses = {"TPL-20"},
+     .field_reports = {"FR-110"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, phones());
   ASSERT_OK(bench.add(service().one_packet()));
   const auto ask = [&](int client, const std::string& call_id) {
@@ -121,7 +122,6 @@ LVSPEC_CASE(
 LVSPEC_CASE(ProtocolsSip, WithoutPersistenceTheEngineIsIdle,
             {.id = "protocols.sip-needs-persistence",
              .claim = "On a service without -p, --pe sip is kept and read back, and changes nothing.",
-             .level = Level::kShould,
              .clauses = {"TPL-24"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, phones());
   const VirtualService plain = UdpService(kVip, 5060).scheduler("rr").pe("sip");
@@ -131,6 +131,39 @@ LVSPEC_CASE(ProtocolsSip, WithoutPersistenceTheEngineIsIdle,
   EXPECT_THAT(bench.client(1).ask(kVip, 5060, invite("d1")), ServedBy("real2"));
   EXPECT_THAT(bench.client(1).ask(kVip, 5060, invite("d1")), ServedBy("real1"));
   EXPECT_THAT(bench.templates(), IsEmpty());
+}
+
+// The answer has to find its way back to the phone that called. Source: ip_vs_core.c, __ip_vs_rs_conn_out(),
+// ip_vs_new_conn_out().
+LVSPEC_CASE(ProtocolsSip, AServerMayCallFirst,
+            {.id = "protocols.sip-server-calls-first",
+             .claim = "A SIP request that a server behind NAT sends of itself comes from the VIP, and pins its call "
+                      "to that server.",
+             .clauses = {"TPL-23", "VAL-01", "FWD-03"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3, {.tcp = {}}).masquerading()));
+  ASSERT_OK(bench.add(service().one_packet()));
+  BenchClient phone = bench.mute_client(1);
+  Tap tap = bench.tap("client");
+  const auto call_from = [&](int server) {
+    const Client caller(bench.netns("real" + std::to_string(server)));
+    must(caller.udp({.client = {bench.rip(server), 5060},
+                     .target = {phone.cip(), 5060},
+                     .question = invite("b1"),
+                     .patience = 20ms}));
+  };
+  call_from(1);
+  const auto heard = tap.await([](const HeardPacket& packet) { return packet.protocol() == 17; });
+  ASSERT_THAT(heard.has_value(), Eq(true));
+  EXPECT_THAT(heard->source(), Eq(kVip));
+  EntryParts pinned = call(phone, "b1");
+  pinned.server = bench.rip(1);
+  pinned.sport = 5060;
+  EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(pinned)));
+
+  call_from(2);  // the same call by another server: the template is one for it from now on
+  pinned.server = bench.rip(2);
+  EXPECT_THAT(bench.templates(), Contains(TemplateOf(pinned)));
+  EXPECT_THAT(bench.templates(), SizeIs(2));  // and the old one, renamed
 }
 
 }  // namespace

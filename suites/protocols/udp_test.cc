@@ -22,7 +22,8 @@ LVSPEC_CASE(
     {.id = "protocols.udp-flow-stays",
      .claim = "Datagrams from one client port stay with one server without -p, even if it gets weight 0; a new "
               "port is scheduled.",
-     .clauses = {"CON-31", "SVC-02", "CON-05"}}) {
+     .clauses = {"CON-31", "SVC-02", "CON-05"},
+     .field_reports = {"FR-107"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, resolvers());
   const VirtualService service = UdpService(kVip, 53).scheduler("rr");
   ASSERT_OK(bench.add(service));
@@ -37,7 +38,8 @@ LVSPEC_CASE(
 LVSPEC_CASE(ProtocolsUdp, OnePacketIsScheduledAlone,
             {.id = "protocols.one-packet-alone",
              .claim = "With -o each datagram is scheduled alone, also those of one port, and no entry is left.",
-             .clauses = {"CON-50"}}) {
+             .clauses = {"CON-50"},
+             .field_reports = {"FR-108"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, resolvers());
   const VirtualService service = UdpService(kVip, 53).scheduler("rr").one_packet();
   ASSERT_OK(bench.add(service));

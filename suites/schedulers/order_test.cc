@@ -25,6 +25,7 @@ LVSPEC_CASE(SchedulersOrder, TiesGoToTheNewest,
     EXPECT_THAT(bench.client(1).connect(kVip, port), ServedBy("real3"));
     ++port;
   }
+  EXPECT_THAT(names(bench.client(1).connect_times(2, kVip, 80)), ElementsAre("real2", "real1"));
 }
 
 // 257/1000 and 257/900 are both zero: who divides sees a tie and sends everything to real2, the first in the list.

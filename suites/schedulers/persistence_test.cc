@@ -22,6 +22,8 @@ class SchedulersPersistence : public testing::DirectorTest {
     EXPECT_THAT(bench.client(2).connect(kVip, 80), Not(ServedBy(first.server)));
     ASSERT_OK(bench.edit(TcpService(kVip, 80).scheduler(scheduler)));
     EXPECT_THAT(bench.client(1).connect(kVip, 80), Not(ServedBy(first.server)));
+    ASSERT_OK(bench.edit(TcpService(kVip, 80).scheduler("rr")));  // hash schedulers refuse; the others do serve
+    EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy(Ne(first.server)));
     ASSERT_OK(bench.edit(service));
     EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy(first.server));
     EXPECT_THAT(

@@ -57,7 +57,7 @@ class Schedulers : public testing::DirectorTest {
 LVSPEC_CASE(Schedulers, SedSharesHeldConnections,
             {.id = "schedulers.sed-shares-held-connections",
              .claim = "sed gives each new connection to the server with the smallest share (active + 1) / weight.",
-             .clauses = {"SCH-32"}}) {
+             .clauses = {"SCH-32", "SCH-03"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "sed", {1, 2, 3})));
   EXPECT_THAT(hold(bench, 12), ElementsAre("real3", "real2", "real3", "real3", "real2", "real1", "real3", "real2",
@@ -131,7 +131,8 @@ LVSPEC_CASE(Schedulers, DhChoosesByVirtualAddress,
 LVSPEC_CASE(Schedulers, ShChoosesByClient,
             {.id = "schedulers.sh-chooses-by-client",
              .claim = "sh chooses by the client's address, each server in proportion to its weight.",
-             .clauses = {"SCH-50", "SCH-52", "SCH-53"}}) {
+             .clauses = {"SCH-50", "SCH-52", "SCH-53", "SCH-54"},
+             .field_reports = {"FR-101"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(8).real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "sh", {1, 2, 3})));
   const auto expected = ElementsAre("real3", "real2", "real3", "real2", "real1", "real2", "real1", "real3");
@@ -154,7 +155,8 @@ LVSPEC_CASE(
     Schedulers, ShPortSpreadsAClient,
     {.id = "schedulers.sh-port-spreads-a-client",
      .claim = "With sh-port a client's connections are spread by their source ports; without it they are not.",
-     .clauses = {"SCH-53", "EDT-07"}}) {
+     .clauses = {"SCH-53", "EDT-07"},
+     .field_reports = {"FR-101"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "sh").flags({"sh-port"})));
   EXPECT_THAT(from_ports(bench, 6), ElementsAre("real1", "real2", "real3", "real3", "real1", "real3"));
@@ -166,7 +168,8 @@ LVSPEC_CASE(
 LVSPEC_CASE(Schedulers, ShFallsBackIfAsked,
             {.id = "schedulers.sh-falls-back-if-asked",
              .claim = "Clients of a quiescent server are refused under sh; with sh-fallback they reach another.",
-             .clauses = {"SCH-53", "EDT-07"}}) {
+             .clauses = {"SCH-53", "EDT-07"},
+             .field_reports = {"FR-102"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(6).real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "sh")));
   ASSERT_OK(bench.edit_server(service_, with_weight(bench, service_, "real2", 0)));
@@ -197,7 +200,8 @@ LVSPEC_CASE(Schedulers, ShRefusesForAFullServer,
 LVSPEC_CASE(Schedulers, ATemplateBeatsTheHash,
             {.id = "schedulers.template-beats-the-hash",
              .claim = "With persistence, sh decides for the first client of a masked network and for no other.",
-             .clauses = {"SCH-55", "TPL-01", "TPL-10"}}) {
+             .clauses = {"SCH-55", "TPL-01", "TPL-10"},
+             .field_reports = {"FR-36"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(3).real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "sh").persistent(300s).mask("255.255.255.0")));
   EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy("real2"));
@@ -223,7 +227,8 @@ LVSPEC_CASE(Schedulers, MhChoosesByClient,
 LVSPEC_CASE(Schedulers, MhQuiescentServerMovesNobody,
             {.id = "schedulers.mh-quiescent-server-moves-nobody",
              .claim = "Under mh a quiescent server's clients are refused and everybody else stays where he was.",
-             .clauses = {"SCH-62", "SCH-63", "DST-13"}}) {
+             .clauses = {"SCH-62", "SCH-63", "DST-13"},
+             .field_reports = {"FR-102"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(8).real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "mh", {1, 2, 3})));
   ASSERT_OK(bench.edit_server(service_, with_weight(bench, service_, "real2", 0)));
@@ -234,7 +239,8 @@ LVSPEC_CASE(Schedulers, MhQuiescentServerMovesNobody,
 LVSPEC_CASE(Schedulers, MhFallsBackIfAsked,
             {.id = "schedulers.mh-falls-back-if-asked",
              .claim = "With mh-fallback the clients of a quiescent server reach others, spread by a second hash.",
-             .clauses = {"SCH-63", "EDT-07"}}) {
+             .clauses = {"SCH-63", "EDT-07"},
+             .field_reports = {"FR-102"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(8).real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "mh", {1, 2, 3}).flags({"mh-fallback"})));
   ASSERT_OK(bench.edit_server(service_, with_weight(bench, service_, "real2", 0)));
@@ -247,7 +253,8 @@ LVSPEC_CASE(
     Schedulers, MhPortSpreadsAClient,
     {.id = "schedulers.mh-port-spreads-a-client",
      .claim = "With mh-port a client's connections are spread by their source ports; without it they are not.",
-     .clauses = {"SCH-60", "SCH-63", "EDT-07"}}) {
+     .clauses = {"SCH-60", "SCH-63", "EDT-07"},
+     .field_reports = {"FR-101"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
   ASSERT_OK(bench.add(pool(bench, "mh").flags({"mh-port"})));
   EXPECT_THAT(from_ports(bench, 8),

@@ -28,7 +28,8 @@ class StateSync : public testing::DirectorTest {
 LVSPEC_CASE(StateSync, TemplateSurvivesFailOver,
             {.id = "sync.template-survives-fail-over",
              .claim = "After fail-over a client stays on the server that the old master chose.",
-             .clauses = {"SYN-04", "SYN-09"}}) {
+             .clauses = {"SYN-04", "SYN-09"},
+             .field_reports = {"FR-85", "FR-89"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, pair());
   ASSERT_OK(bench.add(persistent_));
   ASSERT_OK(bench.add_to_standby(persistent_));
@@ -77,7 +78,8 @@ LVSPEC_CASE(
     StateSync, UnboundTemplateIsRejected,
     {.id = "sync.unbound-template-is-rejected",
      .claim = "A client whose template came before its service is scheduled anew, unless a later message came.",
-     .clauses = {"SYN-10", "VAL-01"}}) {
+     .clauses = {"SYN-10", "VAL-01"},
+     .field_reports = {"FR-85"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, pair());
   ASSERT_OK(bench.add(persistent_));
   ASSERT_OK(bench.start_sync());

@@ -70,7 +70,7 @@ LVSPEC_CASE(TablesListed, EveryWindowIsReadBackAndUsed,
                       "client's template is armed for all of it.",
              .clauses = {"TPL-30"},
              .field_reports = {"FR-07", "FR-11", "FR-13", "FR-111"}}) {
-  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3, {.tcp = {81, 82, 83, 84, 85, 86}})));
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3, {.tcp = {81, 82, 83, 84, 85, 86}})));
   std::uint16_t port = 81;
   for (const std::chrono::seconds window : {1s, 65535s, 65536s, 86400s, 86401s, kLongestPersistence}) {
     const VirtualService service = TcpService(kVip, port).scheduler("rr").persistent(window);
@@ -78,6 +78,7 @@ LVSPEC_CASE(TablesListed, EveryWindowIsReadBackAndUsed,
     EXPECT_THAT(bench.service(service.id).service.persistent_s, Eq(std::optional<std::uint32_t>(window.count())));
     const Answer first = bench.client(1).connect(kVip, port);
     EXPECT_THAT(bench.client(1).connect(kVip, port), ServedBy(first.server));
+    EXPECT_THAT(bench.client(2).connect(kVip, port), ServedBy(Ne(first.server)));
     EXPECT_THAT(bench.templates(), Contains(TemplateOf(EntryParts{.vport = port, .expires = window})));
     ++port;
   }
@@ -161,7 +162,8 @@ LVSPEC_CASE(TablesListed, RemainingTimesStayWithinTheWindow,
     const auto left = 100s - (bench.elapsed() - start);
     const std::vector<Entry> templates = bench.templates();
     ASSERT_THAT(templates, SizeIs(1));
-    EXPECT_THAT(templates.front().expires_in, AllOf(Le(left + 1s), Ge(left - 2s)));  // whole seconds, and a while to read
+    EXPECT_THAT(templates.front().expires_in,
+                AllOf(Le(left + 1s), Ge(left - 2s)));  // whole seconds, and a while to read
   }
   const auto end = start + past(bench, 100s);
   for (; bench.elapsed() < end; bench.elapse(200ms)) {
@@ -216,7 +218,6 @@ LVSPEC_CASE(TablesListed, ReadingChangesNothing,
       for (; bench.elapsed() + 10s < end; bench.elapse(10s)) bench.tables();
     }
     bench.elapse(end - bench.elapsed());
-    // Not by connect_while_quiescent, which has to read nothing either, but for its own sake: weight 0 for good.
     ASSERT_OK(bench.edit_server(service_.id, with_weight(bench, service_.id, first.server, 0)));
     EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy(Ne(first.server)));
   }
@@ -294,6 +295,27 @@ LVSPEC_CASE(TablesListed, HalfOpenConnectionsAreActive,
   expect_after({kSyn, kAck, kRst}, "CLOSE", 0);
   ASSERT_OK(bench.set_sysctl("secure_tcp", 3));
   expect_after({kSyn}, "SYNACK", 1);
+}
+
+// Source: ip_vs_proto_tcp.c, tcp_states, INPUT_ONLY.
+LVSPEC_CASE(
+    TablesListed, TheServersCloseIsNotSeen,
+    {.id = "tables.server-close-is-not-seen",
+     .claim = "When the server ends a connection, direct routing goes on listing it as ESTABLISHED and Active "
+              "until the client ends it too; NAT lists it as FIN_WAIT.",
+     .clauses = {"CON-25", "CON-23"},
+     .field_reports = {"FR-118"}}) {
+  for (const bool nat : {false, true}) {
+    BenchPlan plan = BenchPlan().real_servers(1);
+    if (nat) plan.masquerading();
+    ASSERT_OK_AND_ASSIGN(Bench bench, build(plan));
+    ASSERT_OK(bench.add(service_));
+    const Connection held = bench.client(1).hold(kVip, 80);
+    bench.stop_server("real1");
+    EXPECT_THAT(bench.connections(),
+                ElementsAre(ConnectionOf(EntryParts{.state = nat ? "FIN_WAIT" : "ESTABLISHED"})));
+    EXPECT_THAT(bench.server(service_.id, "real1").active, Eq(nat ? 0U : 1U));
+  }
 }
 
 }  // namespace
