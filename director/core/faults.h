@@ -84,6 +84,10 @@ namespace lvspec::director {
   X(kSyncPersistModeIgnored, "sync-persist-mode-ignored", "sync_persist_mode has no effect", "")                     \
   X(kSyncThresholdIgnored, "sync-threshold-ignored", "every packet of a connection is sent", "")                     \
   X(kBackupOnlyIgnored, "backup-only-ignored", "backup_only has no effect", "")                                      \
+  X(kSyncExtensionSilent, "sync-extension-silent", "a master does not tell of the 60 s that it grants", "")          \
+  X(kSyncUntimedLongest, "sync-untimed-as-usual", "a template said without timeout lives as a new one does", "")     \
+  X(kSyncInactiveReplaces, "sync-inactive-replaces", "the end of a replaced connection replaces it again", "")       \
+  X(kSyncTemplateMoves, "sync-template-moves", "a message moves a known template to another server", "")             \
   /* Protocols and defence */                                                                                         \
   X(kTcpRepliesExpected, "tcp-replies-expected", "DR connections wait for replies that never pass", "")              \
   X(kSctpRepliesExpected, "sctp-replies-expected", "DR associations wait for replies that never pass", "")           \
@@ -149,7 +153,12 @@ namespace lvspec::director {
   X(kFragmentsDropped, "fragments-dropped", "fragments are not put together", "")                                    \
   X(kFtpSequenceKept, "ftp-sequence-kept", "sequence numbers are those from before FTP's answers were changed", "")  \
   X(kTunnelErrorsKept, "tunnel-errors-kept", "ICMP errors about tunnel packets stay at the director", "")            \
-  X(kNoComplaint, "no-complaint", "nat_icmp_send has no effect", "")
+  X(kNoComplaint, "no-complaint", "nat_icmp_send has no effect", "")                                                 \
+  X(kSyncUnbuffered, "sync-unbuffered", "each entry is a message of its own", "")                                    \
+  X(kSyncOnePort, "sync-one-port", "sync_ports has no effect", "")                                                   \
+  X(kSyncIdIgnored, "sync-id-ignored", "a backup takes messages of every sync ID", "")                               \
+  X(kSyncDaemonTwice, "sync-daemon-twice", "a daemon that runs is started again", "")                                \
+  X(kSyncRestLost, "sync-rest-lost", "an entry of no known state loses those behind it", "")
 // clang-format on
 
 enum class Fault {

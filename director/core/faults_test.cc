@@ -389,6 +389,45 @@ void state_sync(Story& story) {
   master.director.set_sync_master(nullptr);
 }
 
+// Messages that no master of ours would send now.
+void messages_by_hand(Story& story) {
+  story.serve(kWeb, persistent(300), {1, 1, 1});
+  SyncEntry tmpl{.protocol = 6, .flags = sync_flags::kDirectRoute | sync_flags::kTemplate | sync_flags::kInactive};
+  tmpl.virtual_port = tmpl.server_port = 80;
+  tmpl.client = client(1);
+  tmpl.virtual_address = vip();
+  tmpl.server = real(1).address;
+  SyncEntry connection = tmpl;
+  connection.flags = sync_flags::kDirectRoute;
+  connection.state = 1;
+  connection.client_port = 40000;
+  connection.timeout_s = 900;
+  story.director.learn(story.now(), tmpl);
+  story.director.learn(story.now(), connection);
+  story.tell_templates();
+  tmpl.server = connection.server = real(2).address;
+  connection.flags |= sync_flags::kInactive;
+  story.director.learn(story.now(), tmpl);
+  story.director.learn(story.now(), connection);
+  story.tell_templates();
+  for (const EntryView& entry : story.connections()) story.tell(name_of(entry.server));
+}
+
+// The 60 s that a master grants are told: a backup that did not hear of them would forget the client.
+void told_extension(Story& story) {
+  class Count : public SyncSink {
+   public:
+    void add(DirectorTime, const SyncEntry&) override { ++said; }
+    int said = 0;
+  } count;
+  story.director.set_sync_master(&count);
+  story.serve(kWeb, persistent(100), {1});
+  story.open({.from = client(1)});
+  story.elapse(101s);
+  story.tell(std::to_string(count.said));
+  story.director.set_sync_master(nullptr);
+}
+
 void replies_and_errors(Story& story) {
   story.serve(kWeb, scheduled_by("rr"), {1});
   const Flow flow{.from = client(1), .client_port = 40000},
@@ -471,6 +510,8 @@ std::vector<std::string> tell_all(Fault fault) {
                            hash_schedulers,
                            counters,
                            state_sync,
+                           messages_by_hand,
+                           told_extension,
                            replies_and_errors,
                            ftp_behind_nat,
                            mixed_families,

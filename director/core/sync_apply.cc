@@ -86,7 +86,7 @@ bool leads_elsewhere(const ConnEntry& entry, const SyncEntry& said) {
 
 Duration timeout_of(const SyncEntry& said, const ConnEntry& entry, const Timeouts& timeouts) {
   if (said.timeout_s != 0) return seconds(said.timeout_s);
-  if (said.is_template()) return kTemplateOfUnknownTimeout;
+  if (said.is_template()) return fault(Fault::kSyncUntimedLongest) ? seconds(360) : kTemplateOfUnknownTimeout;
   switch (entry.protocol()) {
     case Protocol::kUdp:
       return seconds(timeouts.udp_s);
@@ -135,7 +135,7 @@ SyncLearned sync_apply(const SyncEntry& said, ServiceTable& services, ConnTable&
   const ConnKey key = key_of(said, engine_data.id());
   ConnEntry* entry = connections.find(key);
   if (entry != nullptr && !is_template && leads_elsewhere(*entry, said)) {
-    if (!active) return SyncLearned::kStale;
+    if (!active && !fault(Fault::kSyncInactiveReplaces)) return SyncLearned::kStale;
     connections.expire_now(*entry, now);
     entry = nullptr;
   }
@@ -154,6 +154,10 @@ SyncLearned sync_apply(const SyncEntry& said, ServiceTable& services, ConnTable&
       connections.rebind(*entry, *server);
       entry->method = server->settings.method;
     }
+  }
+
+  if (fault(Fault::kSyncTemplateMoves) && is_template && known && leads_elsewhere(*entry, said)) {
+    if (RealServer* const server = find_server(services, said)) connections.rebind(*entry, *server);
   }
 
   if (is_template) {

@@ -184,7 +184,7 @@ void sync_after_packet(ConnEntry& entry, const SyncContext& context, SyncSink* s
 }
 
 void sync_after_extension(ConnEntry& entry, const SyncContext& context, SyncSink* sink) {
-  if (sink == nullptr) return;
+  if (sink == nullptr || fault(Fault::kSyncExtensionSilent)) return;
   const auto packets = static_cast<std::uint32_t>(context.sysctls.sync_threshold);
   if (sync_due(entry, packets, context.sysctls, context.now)) tell(entry, context, *sink);
 }

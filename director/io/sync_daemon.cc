@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "director/control/translate.h"
+#include "director/core/faults.h"
 
 namespace lvspec::director {
 namespace {
@@ -202,7 +203,7 @@ Refusal SyncDaemon::start(const protocol::Daemon& daemon) {
   if (!master && daemon.role != "backup")
     throw BadRequest(fmt::format("role \"{}\": neither master nor backup", daemon.role));
   if (daemon.sync_id > 255) throw BadRequest(fmt::format("sync_id {}: not 0..255", daemon.sync_id));
-  if (role_of(daemon.role)) return {"daemon-running", "Daemon has already run"};
+  if (role_of(daemon.role) && !fault(Fault::kSyncDaemonTwice)) return {"daemon-running", "Daemon has already run"};
   Group group{};
   group.address = address_of(daemon.group, "group", &group.family);
   if (!group.is_multicast()) throw BadRequest(fmt::format("group \"{}\": not a multicast address", daemon.group));
@@ -215,6 +216,7 @@ Refusal SyncDaemon::start(const protocol::Daemon& daemon) {
 
   const Sysctls sysctls = director_.sysctls();
   if (!master_ && !backup_) ports_ = static_cast<std::size_t>(std::clamp(sysctls.sync_ports, 1, kMostPorts));
+  if (fault(Fault::kSyncOnePort)) ports_ = 1;
   Role role{daemon, {}};
   try {
     for (std::size_t i = 0; i < ports_; ++i) {
@@ -274,7 +276,7 @@ void SyncDaemon::add(DirectorTime now, const SyncEntry& entry) {
   if (!SyncMessageWriter::can_say(version, entry)) return;
   if (channel.message && (channel.message->version() != version || channel.first_entry + kPatience <= now))
     send(channel);
-  if (channel.message && channel.message->add(entry)) return;
+  if (channel.message && !fault(Fault::kSyncUnbuffered) && channel.message->add(entry)) return;
   if (channel.message) send(channel);
   open_message(channel, version);
   channel.first_entry = now;
@@ -327,12 +329,15 @@ void SyncDaemon::receive() {
 void SyncDaemon::take(std::span<const std::byte> datagram) {
   const SyncMessage message = decode_sync_message(datagram);
   const std::uint32_t wanted = backup_->daemon.sync_id;
-  if (wanted != 0 && message.sync_id != wanted && message.defect != SyncDefect::kHeaderCut) return;
+  if (wanted != 0 && message.sync_id != wanted && message.defect != SyncDefect::kHeaderCut &&
+      !fault(Fault::kSyncIdIgnored))
+    return;
   if (message.defect != SyncDefect::kNone) note(fmt::format("sync backup: a message: {}", text_of(message.defect)));
   for (const SyncEntry& entry : message.entries) {
     const SyncLearned learned = director_.learn(clock_.now(), entry);
     if (learned != SyncLearned::kTaken && learned != SyncLearned::kStale)
       note(fmt::format("sync backup: an entry: {}", text_of(learned)));
+    if (learned == SyncLearned::kUnknownState && fault(Fault::kSyncRestLost)) return;
   }
 }
 

@@ -321,6 +321,8 @@ Status Bundled::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint
   return Conversation(*this, "set_timeouts").with("timeouts", protocol::Timeouts{tcp, tcp_fin, udp}).done();
 }
 
+Status Bundled::zero() { return Conversation(*this, "zero").done(); }
+
 Status Bundled::start_daemon(const SyncDaemon& daemon) {
   protocol::Daemon said;  // with the director's own values where nothing is said
   said.role = word_of(daemon.role);

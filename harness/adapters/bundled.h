@@ -40,6 +40,7 @@ class Bundled : public DirectorUnderTest {
   Status set_marks(const std::vector<MarkRule>& rules) override;
   Status set_sysctl(const std::string& name, int value) override;
   Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) override;
+  Status zero() override;
   Status start_daemon(const SyncDaemon& daemon) override;
   Status stop_daemon(SyncRole role) override;
   Result<Tables> tables() override;

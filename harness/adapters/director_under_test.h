@@ -54,6 +54,8 @@ class DirectorUnderTest {
   virtual Status set_sysctl(const std::string& name, int value) = 0;
   /// `ipvsadm --set`, in seconds; 0 keeps.
   virtual Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) = 0;
+  /// `ipvsadm -Z`, of all services (CON-77).
+  virtual Status zero() = 0;
 
   /// State sync. Starting a daemon that runs, or stopping one that does not, is refused (SYN-14).
   virtual Status start_daemon(const SyncDaemon& daemon) = 0;

@@ -46,6 +46,7 @@ class KernelIpvs : public DirectorUnderTest {
   Status clear() override { return ipvs_.flush(); }
   Status set_marks(const std::vector<MarkRule>& rules) override;
   Status set_sysctl(const std::string& name, int value) override;
+  Status zero() override { return ipvs_.zero(); }
   Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) override {
     return ipvs_.set_timeouts({tcp, tcp_fin, udp});
   }

@@ -62,7 +62,7 @@ class Scratch {
 };
 
 TEST(Cli, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "list", "mutants", "doctor", "fuzz"}) {
+  for (const char* command : {"run", "list", "explain", "mutants", "doctor", "fuzz"}) {
     const Ended ended = lvspec({command, "--help"});
     EXPECT_EQ(ended.how, "exited with 0") << command;
     EXPECT_THAT(ended.text, HasSubstr("--help")) << command;
@@ -158,6 +158,29 @@ TEST(Cli, ListSpeaksJson) {
     EXPECT_FALSE(row["claim"].get<std::string>().empty()) << row;
     EXPECT_FALSE(row["clauses"].empty()) << row;
   }
+}
+
+TEST(Cli, ListKnowsTheClausesAndTheirCases) {
+  const Ended ended = lvspec({"list", "--clauses", "--json"});
+  ASSERT_EQ(ended.how, "exited with 0");
+  for (const auto& clause : nlohmann::json::parse(ended.text)) {
+    if (clause["id"] != "TPL-34") continue;
+    EXPECT_THAT(clause["cases"].dump(), HasSubstr("expiry.sixty-second-trap"));
+    EXPECT_EQ(clause["level"], "MUST");
+    return;
+  }
+  ADD_FAILURE() << "TPL-34 is not there";
+}
+
+TEST(Cli, ExplainShowsLawStepsAndPackets) {
+  const Ended ended = lvspec({"explain", "pcc.same-client-all-ports"});
+  EXPECT_EQ(ended.how, "exited with 0");
+  EXPECT_THAT(ended.text,
+              AllOf(HasSubstr("TPL-06 (MUST; "), HasSubstr("FR-45 ("), HasSubstr("connect: answered by \"real"),
+                    HasSubstr("  |---------->|"), HasSubstr("> 198.51.100.10:443 SYN\n"), HasSubstr("  PASS")));
+  EXPECT_THAT(lvspec({"explain", "pcc.same-client-all-ports", "--lang", "zh"}).text, HasSubstr("规则原文"));
+  EXPECT_EQ(lvspec({"explain", "pcc.*"}).how, "exited with 2");
+  EXPECT_EQ(lvspec({"explain", "pcc.same"}).how, "exited with 2");
 }
 
 TEST(Cli, ShardsCoverEverythingOnce) {

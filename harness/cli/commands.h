@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/law/law.h"
 #include "harness/report/model.h"
 
 namespace lvspec {
@@ -18,8 +19,11 @@ enum Exit { kConforms = 0, kDeviates = 1, kUsage = 2, kNothing = 3, kHarness = 4
 /// A subcommand: adds its options to the parser, and returns what to do once it was chosen; that returns the exit
 /// status.
 using Action = std::function<int()>;
-Action add_run_command(CLI::App& app, const Catalogue& catalogue);
-Action add_list_command(CLI::App& app, const Catalogue& catalogue);
+Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law);
+/// What is said of these cases beside their verdicts.
+Guidance guidance_for(const Catalogue& cases, const Law& law);
+Action add_list_command(CLI::App& app, const Catalogue& catalogue, const Law& law);
+Action add_explain_command(CLI::App& app, const Catalogue& catalogue, const Law& law);
 Action add_mutants_command(CLI::App& app, const Catalogue& catalogue);
 Action add_doctor_command(CLI::App& app);
 Action add_fuzz_command(CLI::App& app);

@@ -10,6 +10,7 @@
 #include "harness/lab/qemu/qemu_init.h"
 #include "harness/testing/case.h"
 #include "harness/testing/worker.h"
+#include "suites/law.h"
 
 namespace lvspec {
 
@@ -35,6 +36,7 @@ Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
   command->add_option("--cpu", options->cpu);
   command->add_option("--out", options->report_dir);
   command->add_flag("--verdict-only", options->verdict_only);
+  command->add_flag("--keep-evidence", options->keep_evidence);
   return [=, &catalogue] {
     options->lab = guest->count() == 0 ? host_lab() : is_qemu_init() ? qemu_lab() : uml_lab();
     options->director = [](const auto& name, const auto& fault) { return director_named(name, fault); };
@@ -62,8 +64,9 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n  lvspec doctor\n  lvspec list\n  lvspec run --out report\nEach command has its own --help.");
   const Catalogue& catalogue = testing::catalogue();
-  const std::map<std::string, Action> actions = {{"run", add_run_command(app, catalogue)},
-                                                 {"list", add_list_command(app, catalogue)},
+  const std::map<std::string, Action> actions = {{"run", add_run_command(app, catalogue, law())},
+                                                 {"list", add_list_command(app, catalogue, law())},
+                                                 {"explain", add_explain_command(app, catalogue, law())},
                                                  {"mutants", add_mutants_command(app, catalogue)},
                                                  {"doctor", add_doctor_command(app)},
                                                  {"fuzz", add_fuzz_command(app)},

@@ -30,6 +30,7 @@ class Worker {
     command.argv = {program_folder() + "/lvspec", "worker", "--cpu", std::to_string(index)};
     if (!options.report_dir.empty()) command.argv.insert(command.argv.end(), {"--out", options.report_dir});
     if (options.verdict_only) command.argv.push_back("--verdict-only");
+    if (options.keep_evidence) command.argv.push_back("--keep-evidence");
     command.fds = {{theirs.get(), kControlFd}};
     LVSPEC_ASSIGN(Child child, Child::start(command));
     return std::unique_ptr<Worker>(new Worker(index, std::move(child), std::move(ours)));

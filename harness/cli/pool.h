@@ -28,6 +28,7 @@ struct PoolOptions {
   int workers = 1;
   std::string report_dir;       ///< evidence goes below it; empty: none is kept
   bool verdict_only = false;    ///< end each case at its first failure
+  bool keep_evidence = false;   ///< of cases that pass as well
   std::string kernel, modules;  ///< of qemu guests: a vmlinuz or "debian:6.1", its modules; empty: no qemu
   std::string accel = "tcg";    ///< of qemu guests
   /// Told the kernel of each guest, "Linux 6.1.176"; may be empty.

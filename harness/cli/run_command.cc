@@ -155,7 +155,7 @@ Status prepare_out(const std::string& dir) {
   return {};
 }
 
-int run(RunOptions options, const Catalogue& catalogue) {
+int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   if (options.directors.empty()) options.directors = default_directors(options);
   std::sort(options.directors.begin(), options.directors.end());
   options.directors.erase(std::unique(options.directors.begin(), options.directors.end()), options.directors.end());
@@ -196,6 +196,7 @@ int run(RunOptions options, const Catalogue& catalogue) {
   Run run;
   run.version = LVSPEC_VERSION;
   run.suite_digest = digest_of(catalogue);
+  run.guidance = guidance_for(*selected, law);
   run.started_at = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   run.rerun = rerun_line(options);
   run.selected = static_cast<int>(selected->size());
@@ -229,7 +230,7 @@ int run(RunOptions options, const Catalogue& catalogue) {
   for (const CaseResult& result : run.cases)
     if (result.verdict == Verdict::kFail || result.verdict == Verdict::kXpass ||
         result.verdict == Verdict::kHarnessError)
-      fmt::print("{}\n", failure_text(result, options.out));
+      fmt::print("{}\n", failure_text(result, run.guidance, options.out));
   if (!options.out.empty())
     if (const Status written = write_report(run, options.out); !written.ok()) return complain(written.error());
   fmt::print("{}", summary_text(run, options.out));
@@ -238,7 +239,7 @@ int run(RunOptions options, const Catalogue& catalogue) {
 
 }  // namespace
 
-Action add_run_command(CLI::App& app, const Catalogue& catalogue) {
+Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law) {
   auto* command = app.add_subcommand("run", "run the suites against one or more directors and judge them");
   command->footer(
       "Examples:\n"
@@ -277,7 +278,7 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue) {
                       "folder for results.json, junit.xml, summary.md, index.html and evidence/");
   command->add_option("--fault", options->fault,
                       "switch one deliberate fault of the bundled director on (see: lvspec mutants)");
-  return [options, &catalogue] { return run(*options, catalogue); };
+  return [options, &catalogue, &law] { return run(*options, catalogue, law); };
 }
 
 }  // namespace lvspec

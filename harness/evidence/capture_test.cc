@@ -13,7 +13,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "harness/evidence/pcapng_reader_for_test.h"
+#include "harness/evidence/pcapng_reader.h"
 
 namespace lvspec {
 namespace {

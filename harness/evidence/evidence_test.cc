@@ -10,7 +10,7 @@
 #include "harness/evidence/case_file.h"
 #include "harness/evidence/history.h"
 #include "harness/evidence/pcapng.h"
-#include "harness/evidence/pcapng_reader_for_test.h"
+#include "harness/evidence/pcapng_reader.h"
 
 namespace lvspec {
 namespace {

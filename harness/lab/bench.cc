@@ -199,6 +199,8 @@ Tap Bench::tap(const std::string& node) { return must(Tap::open(netns(node))); }
 
 std::vector<Sighting> Bench::sightings() const { return state_->servers.log(); }
 
+std::size_t Bench::server_count() const { return static_cast<std::size_t>(state_->world.topology().server_count); }
+
 IpAddress Bench::rip(int i, int family) const { return state_->world.topology().real_server(i, family); }
 
 std::string Bench::name_of(const IpAddress& server) const {
@@ -283,6 +285,12 @@ Status Bench::set_sysctl(const std::string& name, int value) {
 Status Bench::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) {
   note(fmt::format("timeouts {} {} {}", tcp, tcp_fin, udp));
   return state_->director->set_timeouts(tcp, tcp_fin, udp);
+}
+
+Status Bench::zero() {
+  note("zero");
+  settle();
+  return state_->director->zero();
 }
 
 void Bench::settle() {
@@ -401,6 +409,12 @@ void Bench::fail_over() {
   note("fail-over: clients reach the standby");
   for (const SyncDaemon& daemon : tables().daemons) must(director().stop_daemon(daemon.role));
   must(state_->world.fail_over());
+}
+
+void Bench::fail_back() {
+  note("fail-back: clients reach the first director again");
+  for (const SyncDaemon& daemon : standby_tables().daemons) must(standby().stop_daemon(daemon.role));
+  must(state_->world.fail_back());
 }
 
 void Bench::keep_evidence(CaseFile& file) {

@@ -162,6 +162,8 @@ class Bench {
   Status set_marks(const std::vector<MarkRule>& rules);
   Status set_sysctl(const std::string& name, int value);
   Status set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp);
+  /// `ipvsadm -Z`, of all services.
+  Status zero();
 
   /// Lets protocol time pass. What clients have sent so far is handled first.
   void elapse(std::chrono::nanoseconds time);
@@ -187,6 +189,8 @@ class Bench {
   const NetworkNamespace& netns(const std::string& node) const;
   /// What real servers were asked, and as whom; oldest first.
   std::vector<Sighting> sightings() const;
+  /// Real servers with a namespace of their own.
+  std::size_t server_count() const;
   /// Cuts or mends the link of a real server.
   void set_link(const std::string& name, bool up);
 
@@ -206,11 +210,16 @@ class Bench {
   std::vector<Entry> standby_connections();
   /// The first director is dead to the world: from now on clients reach the standby, and its sync daemons are silent.
   void fail_over();
+  /// The standby in its turn is dead to the world, and clients reach the first director again, which has kept its
+  /// tables.
+  void fail_back();
   /// Tells the director's tables as text, for a failure's message. To be asked while the bench stands, wherever it
   /// has been moved to.
   std::function<std::string()> belief_teller();
   /// Called when the bench is about to come down, while everything still stands.
   void on_close(std::function<void(Bench&)> action);
+  /// A line of the history, for a step that a case takes by its own means.
+  void note(const std::string& what);
   /// The evidence of a case that failed: history, tables, the director's log, topology, a pcapng for each link.
   void keep_evidence(CaseFile& file);
 
@@ -221,7 +230,6 @@ class Bench {
   explicit Bench(std::unique_ptr<State> state);
   void settle();
   VirtualService with_servers(VirtualService service) const;
-  void note(const std::string& what);
 
   std::unique_ptr<State> state_;
 };

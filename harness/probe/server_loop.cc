@@ -20,18 +20,6 @@ namespace {
 
 constexpr std::size_t kLongestRequest = 16 * 1024;
 
-// A dual-stack socket sees IPv4 as ::ffff:192.0.2.1; everything else in lvspec says 192.0.2.1.
-IpAddress unmapped(const IpAddress& address) {
-  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (!address.is_v6() || std::memcmp(address.bytes(), kMapped.data(), kMapped.size()) != 0) return address;
-  return IpAddress::from_bytes(AF_INET, address.bytes() + kMapped.size());
-}
-
-Endpoint endpoint_of(const sockaddr_storage& address) {
-  const Endpoint endpoint = Endpoint::from_sockaddr(address);
-  return {unmapped(endpoint.address), endpoint.port};
-}
-
 bool must_wait(int error) { return error == EAGAIN || error == EINTR; }
 
 // The local address of a datagram, from its control messages, and nothing else of it: the reply is routed anew.
@@ -74,6 +62,17 @@ struct PacketInfo {
 };
 
 }  // namespace
+
+IpAddress unmapped(const IpAddress& address) {
+  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (!address.is_v6() || std::memcmp(address.bytes(), kMapped.data(), kMapped.size()) != 0) return address;
+  return IpAddress::from_bytes(AF_INET, address.bytes() + kMapped.size());
+}
+
+Endpoint endpoint_of(const sockaddr_storage& address) {
+  const Endpoint endpoint = Endpoint::from_sockaddr(address);
+  return {unmapped(endpoint.address), endpoint.port};
+}
 
 Result<FileDescriptor> listening_socket(const std::string& server, int type, std::uint16_t port) {
   int family = AF_INET6;

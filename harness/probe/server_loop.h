@@ -22,6 +22,10 @@ namespace lvspec {
 /// datagram's own destination. The calling thread must be in the server's namespace.
 Result<FileDescriptor> listening_socket(const std::string& server, int type, std::uint16_t port);
 
+/// A dual-stack socket sees IPv4 as ::ffff:192.0.2.1; everything else in lvspec says 192.0.2.1.
+IpAddress unmapped(const IpAddress& address);
+Endpoint endpoint_of(const sockaddr_storage& address);
+
 /// All sockets of all servers and the thread that serves them. Control calls take effect before they return: the
 /// thread holds the lock while it works on a batch of events, and finds sockets by number, so that an event for a
 /// socket that is closed meanwhile finds nothing.

@@ -8,6 +8,7 @@
 #include "harness/report/escape.h"
 #include "harness/report/html_style.h"
 #include "harness/report/tally.h"
+#include "harness/report/text.h"
 
 namespace lvspec {
 namespace {
@@ -93,8 +94,11 @@ std::string entry(std::string_view label, const std::string& html) {
   return html.empty() ? "" : fmt::format("<dt>{}</dt><dd>{}</dd>\n", label, html);
 }
 
-std::string list_entry(std::string_view label, const std::vector<std::string>& items) {
-  return entry(label, xml_escape(fmt::format("{}", fmt::join(items, ", "))));
+std::string cited_entry(std::string_view label, const std::vector<std::string>& ids, const Guidance& guidance) {
+  if (ids.empty()) return "";
+  std::string lines = xml_escape(cited(ids, guidance));
+  for (auto at = lines.find('\n'); at != std::string::npos; at = lines.find('\n', at)) lines.replace(at, 1, "<br>");
+  return entry(label, lines);
 }
 
 std::string map_entries(const std::map<std::string, std::string>& items) {
@@ -144,7 +148,8 @@ std::string result_block(const CaseResult& result, const EvidenceFiles& files) {
   return out + "</div>\n";
 }
 
-std::string case_row(const Row& row, const std::vector<std::string>& directors, const EvidenceFiles& files) {
+std::string case_row(const Row& row, const std::vector<std::string>& directors, const EvidenceFiles& files,
+                     const Guidance& guidance) {
   std::string cells;
   for (const std::string& director : directors) {
     std::string spans;
@@ -160,15 +165,16 @@ std::string case_row(const Row& row, const std::vector<std::string>& directors, 
       "<summary class=\"grid\"><span class=\"id\">{}</span> <span class=\"soft\">{}</span>\n{}</summary>\n"
       "<div class=\"body\" id=\"{}\">\n<p>{}</p>\n<dl>{}{}{}</dl>\n{}</div>\n</details>\n",
       row.needs_attention() ? " open" : "", xml_escape(row.info->id), name_of(row.info->level), cells,
-      anchor_of(row.info->id), xml_escape(row.info->claim), list_entry("clauses", row.info->clauses),
-      list_entry("users met it", row.info->field_reports), entry("test", xml_escape(row.info->test)), blocks);
+      anchor_of(row.info->id), xml_escape(row.info->claim), cited_entry("clauses", row.info->clauses, guidance),
+      cited_entry("users met it", row.info->field_reports, guidance), entry("test", xml_escape(row.info->test)),
+      blocks);
 }
 
 std::string suite_section(const Run& run, const std::string& suite, const Tallies& tallies,
                           const EvidenceFiles& files) {
   std::string heads, rows;
   for (const std::string& director : tallies.directors) heads += fmt::format("<span>{}</span>", xml_escape(director));
-  for (const Row& row : rows_of(run, suite)) rows += case_row(row, tallies.directors, files);
+  for (const Row& row : rows_of(run, suite)) rows += case_row(row, tallies.directors, files, run.guidance);
   return fmt::format(
       "<section>\n<h2>{}</h2>\n<div class=\"card\">\n"
       "<div class=\"grid head\"><span>case</span> <span>level</span> {}</div>\n{}</div>\n</section>\n",

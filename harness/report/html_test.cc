@@ -58,7 +58,7 @@ TEST(Html, ShowsWhatWasExpectedWhatHappenedAndTheWayBack) {
   const std::string html = to_html(sample_run());
   EXPECT_THAT(html, HasSubstr("<dt>expected</dt><dd><pre>served by &quot;real2&quot;</pre></dd>"));
   EXPECT_THAT(html, HasSubstr("<dt>where</dt><dd>suites/pcc/pcc_test.cc:41</dd>"));
-  EXPECT_THAT(html, HasSubstr("<dt>users met it</dt><dd>FR-01, FR-45</dd>"));
+  EXPECT_THAT(html, HasSubstr("<dt>users met it</dt><dd>FR-01<br>FR-45  Each port on its own.</dd>"));
   EXPECT_THAT(html, HasSubstr("<code class=\"again\">ci/lvspec run --director bundled --case "
                               "pcc.same-client-all-ports</code>"));
   EXPECT_THAT(html, HasSubstr("<a href=\"./evidence/pcc.same-client-all-ports.bundled/\">"));

@@ -25,6 +25,13 @@ json to_json(const CaseResult& result) {
                         {"where", failure.where},
                         {"believed", failure.believed}});
   }
+  json measurements = json::array();
+  for (const Measurement& cell : result.measurements) {
+    json at = json::array();
+    for (const auto& [name, value] : cell.at) at.push_back({{"name", name}, {"value", value}});
+    measurements.push_back(
+        {{"table", cell.table}, {"at", std::move(at)}, {"value", cell.value}, {"parts", cell.parts}});
+  }
   return {{"id", result.info.id},
           {"suite", result.info.suite()},
           {"title", result.info.claim},
@@ -40,7 +47,8 @@ json to_json(const CaseResult& result) {
           {"virtual_s", finite(result.virtual_s)},
           {"wall_ms", finite(result.wall_ms)},
           {"evidence", result.evidence},
-          {"rerun", result.rerun}};
+          {"rerun", result.rerun},
+          {"measurements", std::move(measurements)}};
 }
 
 json to_json(const Environment& environment) {
@@ -76,6 +84,7 @@ class Reader {
     if (!value_.is_object()) fail("", "is not an object");
   }
 
+  bool has(const char* key) const { return value_.is_object() && value_.contains(key); }
   std::string text(const char* key) const { return get<std::string>(key, &json::is_string, "a text"); }
   double number(const char* key) const { return get<double>(key, &json::is_number, "a number"); }
   bool flag(const char* key) const { return get<bool>(key, &json::is_boolean, "true or false"); }
@@ -200,6 +209,15 @@ CaseResult read_case(const Reader& in) {
   out.wall_ms = in.number("wall_ms");
   out.evidence = in.text("evidence");
   out.rerun = in.text("rerun");
+  // Absent from what older versions wrote.
+  if (!in.has("measurements")) return out;
+  in.for_each_object("measurements", [&](const Reader& cell) {
+    Measurement read{
+        .table = cell.text("table"), .at = {}, .value = cell.text("value"), .parts = cell.text_map("parts")};
+    cell.for_each_object("at",
+                         [&](const Reader& given) { read.at.emplace_back(given.text("name"), given.text("value")); });
+    out.measurements.push_back(std::move(read));
+  });
   return out;
 }
 
@@ -231,6 +249,7 @@ Run read_whole(const Reader& in, std::string* error) {
                              .capabilities = director.texts("capabilities"),
                              .passport = director.text_map("passport")});
   });
+  run.guidance = {.words = in.text_map("words"), .likely = in.text_map("likely_causes")};
   in.for_each_object("cases", [&](const Reader& one) { run.cases.push_back(read_case(one)); });
   return run;
 }
@@ -264,6 +283,8 @@ json to_json(const Run& run) {
           {"catalogue", run.catalogue},
           {"environment", to_json(run.environment)},
           {"directors", std::move(directors)},
+          {"words", run.guidance.words},
+          {"likely_causes", run.guidance.likely},
           {"summary", summary_of(run)},
           {"cases", std::move(cases)}};
 }

@@ -56,7 +56,7 @@ std::string message_of(const CaseResult& result) {
   return asserted_nothing(result) ? "nothing was asserted" : std::string(name_of(result.verdict));
 }
 
-std::string case_element(const CaseResult& result, const std::string& class_name) {
+std::string case_element(const CaseResult& result, const std::string& class_name, const Guidance& guidance) {
   const std::string suite = result.info.suite();
   const std::string name = suite.size() < result.info.id.size() ? result.info.id.substr(suite.size() + 1) : suite;
   std::string out = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", class_name,
@@ -64,7 +64,7 @@ std::string case_element(const CaseResult& result, const std::string& class_name
   const std::string message = xml_escape(message_of(result));
   const auto element = [&](const char* tag) {
     return fmt::format(">\n      <{0} message=\"{1}\" type=\"{2}\">{3}</{0}>\n    </testcase>\n", tag, message,
-                       name_of(result.verdict), xml_escape(failure_text(result)));
+                       name_of(result.verdict), xml_escape(failure_text(result, guidance)));
   };
   switch (outcome_of(result)) {
     case Outcome::kFailure:
@@ -99,7 +99,7 @@ std::string to_junit(const Run& run) {
         if (result.director != director || result.info.suite() != suite) continue;
         counts.add(result);
         all.add(result);
-        elements += case_element(result, name);
+        elements += case_element(result, name, run.guidance);
       }
       if (counts.tests == 0) continue;
       suites += fmt::format(

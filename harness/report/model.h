@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lvspec {
@@ -66,6 +67,14 @@ struct Assertion {
   std::string believed{};  ///< the director's tables at that moment, several lines; of the first failure only
 };
 
+/// One value that a case measured: a cell of a table in the report.
+struct Measurement {
+  std::string table;                                    ///< "server-gone", "passport"
+  std::vector<std::pair<std::string, std::string>> at;  ///< what was given: {"way", "weight 0"}, {"protocol", "TCP"}
+  std::string value;                                    ///< in words and seconds: "other server, try 1, at once"
+  std::map<std::string, std::string> parts{};           ///< the same for machines: "moved_on_try" -> "1"
+};
+
 struct CaseResult {
   CaseInfo info;
   std::string director;
@@ -77,6 +86,7 @@ struct CaseResult {
   double wall_ms = 0;
   std::string evidence;  ///< folder, relative to the report; empty where nothing was kept
   std::string rerun;     ///< the command that shows it again
+  std::vector<Measurement> measurements{};
 };
 
 struct DirectorInfo {
@@ -96,6 +106,12 @@ struct Environment {
   std::map<std::string, std::string> sysctls;
 };
 
+/// What makes a verdict readable.
+struct Guidance {
+  std::map<std::string, std::string> words;   ///< clause or field report -> what it says, on one line
+  std::map<std::string, std::string> likely;  ///< case -> in which deliberate fault it fails the same way
+};
+
 /// One run of lvspec: everything that results.json says.
 struct Run {
   std::string version;
@@ -106,6 +122,7 @@ struct Run {
   int selected = 0, catalogue = 0;  ///< "partial: 12 of 34" when they differ
   Environment environment;
   std::vector<DirectorInfo> directors;
+  Guidance guidance;  ///< of what `cases` cite
   std::vector<CaseResult> cases;
 };
 

@@ -133,7 +133,7 @@ TEST(Tally, SaysDurationsInThePlainestUnit) {
 }
 
 TEST(FailureText, SaysWhatWasPromisedWhatHappenedAndHowToSeeItAgain) {
-  EXPECT_EQ(failure_text(failed_case(), "report"),
+  EXPECT_EQ(failure_text(failed_case(), {}, "report"),
             "✗ FAIL  pcc.same-client-all-ports  bundled  (must)\n"
             "  promised:     A port-zero service sends a client to one real server, whatever the port.\n"
             "  clauses:      TPL-06, TPL-30\n"
@@ -148,6 +148,15 @@ TEST(FailureText, SaysWhatWasPromisedWhatHappenedAndHowToSeeItAgain) {
             "                  TCP 192.0.2.1:0 -> 198.51.100.10:443  real3  expires in 300 s }\n"
             "  evidence:     report/evidence/pcc.same-client-all-ports.bundled/\n"
             "  again:        ci/lvspec run --director bundled --case pcc.same-client-all-ports\n");
+}
+
+TEST(FailureText, SaysWhatIsCitedAndWhatIsLikely) {
+  const std::string text = failure_text(failed_case(), sample_run().guidance);
+  EXPECT_THAT(text, HasSubstr("  clauses:      TPL-06  Port 0 keys <TCP, CIP, 0>.\n"
+                              "                TPL-30\n"
+                              "  users met it: FR-01\n"
+                              "                FR-45  Each port on its own.\n"));
+  EXPECT_THAT(text, HasSubstr("  likely cause: so does a director fail with the fault x\n"));
 }
 
 TEST(FailureText, KeepsControlCharactersFromTheTerminal) {

@@ -60,6 +60,8 @@ Run clean_run() {
   Run run;
   run.version = "0.1.0";
   run.suite_digest = "sha256:9f2c41d07be6a3f5";
+  run.guidance = {.words = {{"TPL-06", "Port 0 keys <TCP, CIP, 0>."}, {"FR-45", "Each port on its own."}},
+                  .likely = {{"pcc.same-client-all-ports", "so does a director fail with the fault x"}}};
   run.started_at = "2025-11-22T09:30:00Z";
   run.rerun = "ci/lvspec run --director bundled --out report";
   run.wall_s = 1.234;

@@ -18,8 +18,6 @@ std::string labelled(std::string_view label, std::string_view value) {
   return fmt::format("  {:<{}}{}\n", fmt::format("{}:", label), kLabelWidth - 2, terminal_text(value, kLabelWidth));
 }
 
-std::string joined(const std::vector<std::string>& items) { return fmt::format("{}", fmt::join(items, ", ")); }
-
 std::string describe_with_mark(const Tally& tally) {
   const Verdict worst = tally.worst();
   return describe(tally) + (worst == Verdict::kPass ? "" : fmt::format("  {}", symbol_of(worst)));
@@ -69,14 +67,27 @@ std::string skipped_text(const Run& run) {
 
 }  // namespace
 
-std::string failure_text(const CaseResult& result, const std::string& report_dir) {
+std::string cited(const std::vector<std::string>& ids, const Guidance& guidance) {
+  const auto words_of = [&](const std::string& id) { return guidance.words.find(id); };
+  if (std::ranges::none_of(ids, [&](const auto& id) { return words_of(id) != guidance.words.end(); }))
+    return fmt::format("{}", fmt::join(ids, ", "));
+  std::string lines;
+  for (const std::string& id : ids) {
+    if (!lines.empty()) lines += '\n';
+    lines += id;
+    if (const auto words = words_of(id); words != guidance.words.end()) lines += "  " + words->second;
+  }
+  return lines;
+}
+
+std::string failure_text(const CaseResult& result, const Guidance& guidance, const std::string& report_dir) {
   constexpr std::size_t kShown = 5;
   std::string out =
       fmt::format("{} {}  {}  {}  ({})\n", symbol_of(result.verdict), name_of(result.verdict),
                   terminal_text(result.info.id), terminal_text(result.director), name_of(result.info.level));
   out += labelled("promised", result.info.claim);
-  if (!result.info.clauses.empty()) out += labelled("clauses", joined(result.info.clauses));
-  if (!result.info.field_reports.empty()) out += labelled("users met it", joined(result.info.field_reports));
+  if (!result.info.clauses.empty()) out += labelled("clauses", cited(result.info.clauses, guidance));
+  if (!result.info.field_reports.empty()) out += labelled("users met it", cited(result.info.field_reports, guidance));
   if (!result.reason.empty()) out += labelled("reason", result.reason);
   if (asserted_nothing(result)) out += labelled("reason", "the case evaluated not one assertion");
   for (std::size_t i = 0; i < std::min(kShown, result.failures.size()); ++i) {
@@ -88,6 +99,8 @@ std::string failure_text(const CaseResult& result, const std::string& report_dir
   }
   if (result.failures.size() > kShown)
     out += labelled("and", fmt::format("{} more, in results.json", result.failures.size() - kShown));
+  if (const auto likely = guidance.likely.find(result.info.id); likely != guidance.likely.end())
+    out += labelled("likely cause", likely->second);
   if (!result.evidence.empty()) {
     const std::string prefix = report_dir.empty() || report_dir.back() == '/' ? report_dir : report_dir + "/";
     out += labelled("evidence", prefix + result.evidence + "/");

@@ -17,7 +17,8 @@ namespace lvspec::testing {
 struct Ground {
   Lab lab;
   DirectorFactory director;
-  std::string report_dir;  ///< evidence goes below it; empty: no evidence is kept
+  std::string report_dir;      ///< evidence goes below it; empty: no evidence is kept
+  bool keep_evidence = false;  ///< of cases that pass as well
 };
 Ground& ground();
 
@@ -29,6 +30,7 @@ class DirectorTest : public ::testing::Test {
 
   /// For cases that measure: the value, in words.
   void measured(const std::string& value) { Recorder::current().measured(value); }
+  void measured(Measurement cell) { Recorder::current().measured(std::move(cell)); }
 
   void SetUp() override { Recorder::current().belief = nullptr; }
 };

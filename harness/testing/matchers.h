@@ -12,6 +12,7 @@
 #include "harness/adapters/tables.h"
 #include "harness/base/result.h"
 #include "harness/probe/answer.h"
+#include "harness/testing/recorder.h"
 
 namespace lvspec {
 
@@ -37,7 +38,9 @@ MATCHER_P(ServedBy, server,
           (negation ? "is not served by a server that " : "is served by a server that ") +
               ::testing::DescribeMatcher<std::string>(server)) {
   if (arg.outcome != Outcome::kAnswered && arg.outcome != Outcome::kHalfOpen) return false;
-  return ::testing::ExplainMatchResult(server, arg.server, result_listener);
+  const bool served = ::testing::ExplainMatchResult(server, arg.server, result_listener);
+  if (served) Recorder::current().served();
+  return served;
 }
 
 /// Several answers, from at least `count` different servers.

@@ -29,6 +29,7 @@ void Recorder::refused(const Error& error) {
 void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseResult* result) const {
   result->assertions = looks_;
   result->failures = failures_;
+  result->measurements = cells_;
   if (!failures_.empty()) {
     const Assertion& first = failures_.front();
     result->verdict = Verdict::kFail;
@@ -45,6 +46,11 @@ void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseRe
   } else if (result->info.level == Level::kInfo) {
     result->verdict = Verdict::kInfo;
     result->reason = measured_;
+  } else if (served_ >= 2 && servers_ >= 2 && asked_.size() == 1) {
+    // FR-33: with a scheduler that knows one server only, every client seems to stick.
+    result->verdict = Verdict::kHarnessError;
+    result->reason = "stickiness without its control: every answer came from " + *asked_.begin() +
+                     "; let another client, or none of persistence, show that others answer too";
   } else {
     result->verdict = Verdict::kPass;
     result->reason = measured_;

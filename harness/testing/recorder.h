@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +28,16 @@ class Recorder {
   void refused(const Error& error);
   /// A measured value, for cases that measure.
   void measured(const std::string& value) { measured_ = value; }
+  /// A cell of a table in the report, kept whatever the verdict.
+  void measured(Measurement cell) { cells_.push_back(std::move(cell)); }
+
+  /// An answer came from the server that was expected.
+  void served() { ++served_; }
+  /// A bench comes down: how many servers it had, and which of them were ever asked.
+  void bench_closes(std::size_t servers, const std::set<std::string>& asked) {
+    servers_ = std::max(servers_, servers);
+    asked_.insert(asked.begin(), asked.end());
+  }
 
   bool failed() const { return !failures_.empty() || refusal_.has_value(); }
   /// Verdict, reason, failures and count into `result`, by the rules of design.md.
@@ -40,6 +53,10 @@ class Recorder {
   std::vector<Assertion> failures_;
   std::optional<Error> refusal_;
   std::string measured_;
+  int served_ = 0;
+  std::set<std::string> asked_;
+  std::size_t servers_ = 0;
+  std::vector<Measurement> cells_;
 };
 
 }  // namespace lvspec::testing

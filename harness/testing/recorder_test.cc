@@ -83,6 +83,26 @@ TEST(Recorder, AnExceptionThatNobodyExpectedIsOurFault) {
   EXPECT_THAT(result.reason, HasSubstr("something else"));
 }
 
+TEST(Recorder, StickinessWithoutItsControlIsNoVerdict) {
+  Recorder recorder;
+  recorder.looked(look(true));
+  recorder.served();
+  recorder.served();
+  recorder.bench_closes(3, {"real2"});
+  const CaseResult result = conclude(recorder);
+  EXPECT_EQ(result.verdict, Verdict::kHarnessError);
+  EXPECT_THAT(result.reason, HasSubstr("every answer came from real2"));
+  recorder.bench_closes(3, {"real1"});
+  EXPECT_EQ(conclude(recorder).verdict, Verdict::kPass);
+
+  Recorder alone;  // with one server there is nothing to stick to
+  alone.looked(look(true));
+  alone.served();
+  alone.served();
+  alone.bench_closes(1, {"real1"});
+  EXPECT_EQ(conclude(alone).verdict, Verdict::kPass);
+}
+
 TEST(Recorder, PassingAndMeasuring) {
   Recorder recorder;
   recorder.looked(look(true));

@@ -104,6 +104,7 @@ Worker::Worker(const WorkerOptions& options) : options_(options), ear_(new Ear) 
   able_ = become_able_to_create_namespaces();
   ground().lab = options.lab;
   ground().report_dir = options.report_dir;
+  ground().keep_evidence = options.keep_evidence;
   Recorder::current().stop_at_first_failure = options.verdict_only;
 
   int argc = 1;

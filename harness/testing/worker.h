@@ -11,9 +11,10 @@
 namespace lvspec::testing {
 
 struct WorkerOptions {
-  int cpu = -1;               ///< index among the CPUs we may use; -1: stay unbound
-  std::string report_dir;     ///< where evidence goes; empty: none is kept
-  bool verdict_only = false;  ///< end each case at its first failure
+  int cpu = -1;                ///< index among the CPUs we may use; -1: stay unbound
+  std::string report_dir;      ///< where evidence goes; empty: none is kept
+  bool verdict_only = false;   ///< end each case at its first failure
+  bool keep_evidence = false;  ///< of cases that pass as well
   Lab lab;
   /// The director to use for a job.
   std::function<Result<DirectorFactory>(const std::string& director, const std::string& fault)> director;

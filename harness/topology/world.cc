@@ -33,7 +33,8 @@ constexpr int kClientByte = 254;
 constexpr int kMaxServers = kClientByte - 1 - kServerByte;
 constexpr std::size_t kNodesBesideServers = 2;  // in front of them; the standby stands behind
 
-constexpr std::chrono::seconds kReadyDeadline{2};
+// The kernel's work queues need milliseconds; on a machine with a dozen others who want its CPUs, seconds.
+constexpr std::chrono::seconds kReadyDeadline{20};
 constexpr std::chrono::microseconds kReadyPause{50};
 
 MacAddress node_mac(int last_byte) { return {0x02, 0x00, 0xcb, 0x00, 0x71, static_cast<std::uint8_t>(last_byte)}; }
@@ -228,7 +229,7 @@ class Builder {
   const Topology& topology_;
 };
 
-/// Looks again and again until `ready` says yes; `what` ends the sentence "... is not so after 2 s".
+/// Looks again and again until `ready` says yes; `what` ends the sentence "... is not so after 20 s".
 template <typename Ready>
 Status wait_until(const std::string& what, Ready&& ready) {
   const auto deadline = std::chrono::steady_clock::now() + kReadyDeadline;
@@ -399,10 +400,13 @@ Status World::set_link(Node& node, bool up) {
   return {};
 }
 
-Status World::fail_over() {
+Status World::fail_over() { return lead_clients_to(kStandbyByte); }
+Status World::fail_back() { return lead_clients_to(kDirectorByte); }
+
+Status World::lead_clients_to(int last_byte) {
   LVSPEC_CHECK(topology_.standby_place.has_value());
   LVSPEC_ASSIGN(RtBatch batch, RtBatch::open(client().netns));
-  Builder(topology_).vips_at(batch, kStandbyByte);
+  Builder(topology_).vips_at(batch, last_byte);
   return batch.commit();
 }
 

@@ -58,8 +58,12 @@ class World {
 
   /// From now on packets for the VIPs go to the standby.
   Status fail_over();
+  /// And now to the first director again.
+  Status fail_back();
 
  private:
+  Status lead_clients_to(int last_byte);
+
   World(Topology topology, NetworkNamespace segment) : topology_(std::move(topology)), segment_(std::move(segment)) {}
 
   Topology topology_;

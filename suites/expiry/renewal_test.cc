@@ -52,6 +52,7 @@ LVSPEC_CASE(ExpiryRenewal, TrafficDoesNotRenew,
   }
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(of(bench.client(1), 210s))));
   EXPECT_THAT(bench.connections(), ElementsAre(ConnectionOf(EntryParts{.state = "ESTABLISHED", .expires = 900s})));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(held.answer().server)));  // rr still rotates
 }
 
 // The 60 s trap. If the timer fires while a connection is open, the template stays for 60 s at a time, and 60 s is
@@ -77,6 +78,7 @@ LVSPEC_CASE(
   EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy(server));
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(of(bench.client(1), 60s))));  // not 300
   EXPECT_THAT(held.say_again(), ServedBy(server));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(server)));  // rr still rotates
 }
 
 // As long as a connection is open its client has its server, however short the window. Field: FR-18.
@@ -93,6 +95,7 @@ LVSPEC_CASE(ExpiryRenewal, AnOpenConnectionKeepsItsClient,
   bench.elapse(600s);
   EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(1), kVip, 80, server), ServedBy(server));
   EXPECT_THAT(held.say_again(), ServedBy(server));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(server)));  // rr still rotates
 }
 
 // -E changes the window of templates made from then on; those that exist keep theirs, also when renewed.
@@ -169,7 +172,7 @@ LVSPEC_CASE(
          "A new connection from the same port while the old entry exists goes to the same server and renews nothing.",
      .clauses = {"CON-42", "TPL-31", "REC-08"},
      .field_reports = {"FR-81", "FR-82"}}) {
-  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   const Answer first = bench.client(1).connect(kVip, 80, Close::kReset, 40000);
   ASSERT_THAT(first, Answered());
@@ -180,6 +183,7 @@ LVSPEC_CASE(
   EXPECT_THAT(bench.server(service_.id, first.server).connections, Eq(1U));
   EXPECT_THAT(bench.client(1).connect(kVip, 80, Close::kReset, 40001), ServedBy(first.server));
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(of(bench.client(1), 300s))));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(first.server)));  // rr still rotates
 }
 
 // A SYN that nobody ever completes pins its sender for the whole window. Field: FR-67.

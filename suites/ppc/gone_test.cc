@@ -62,7 +62,7 @@ LVSPEC_CASE(
     {.id = "ppc.weight-zero-and-back-unseen",
      .claim = "A weight set to 0 and back while the client was away leaves its template intact, whatever the sysctl.",
      .clauses = {"VAL-06"}}) {
-  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(3)));
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
   ASSERT_OK(bench.add(service_));
   ASSERT_OK(bench.set_sysctl("expire_quiescent_template", 1));
   const Answer first = bench.client(1).connect(kVip, 80);
@@ -72,6 +72,7 @@ LVSPEC_CASE(
   ASSERT_OK(bench.edit_server(service_.id, with_weight(bench, service_.id, first.server, 1)));
   EXPECT_THAT(bench.client(1).connect_times(3, kVip, 80), Each(ServedBy(first.server)));
   EXPECT_THAT(bench.templates(), SizeIs(1));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), ServedBy(Ne(first.server)));  // rr still rotates
 }
 
 // A removed server is unavailable at once: the template is rejected, the client gets another server and stays there.

@@ -67,6 +67,8 @@ LVSPEC_CASE(StateSync, WindowRestartsAtFailOver,
   bench.fail_over();
   bench.elapse(150s);  // past the end of the master's window
   EXPECT_THAT(connect_by_template_alone(bench, persistent_.id, bench.client(1), server), ServedBy(server));
+  const std::vector<Answer> others{bench.client(2).connect(kVip, 80), bench.client(3).connect(kVip, 80)};
+  EXPECT_THAT(others, SpreadOverAtLeast(2));
 }
 
 // What was learned before the service was there has no server, and that is the first thing that is asked of a
@@ -153,6 +155,65 @@ LVSPEC_CASE(StateSync, ConnectionByItsCountOfPackets,
   bench.let_sync_arrive();
   EXPECT_THAT(bench.standby_connections(),
               Contains(ConnectionOf(EntryParts{.client = bench.client(2).cip(), .state = "FIN_WAIT"})));
+}
+
+// Templates of every kind: a mark's and a port-0 service's hold no port, IPv6 has longer entries.
+// Source: ip_vs_sync.c, ip_vs_sync_conn(); ip_vs_ctl.c, ip_vs_find_dest(), "port 0".
+LVSPEC_CASE(StateSync, EveryKindOfTemplateSurvives,
+            {.id = "sync.every-kind-survives-fail-over",
+             .claim = "After fail-over the clients of a port-0 service, of a mark and of an IPv6 service stay where "
+                      "they were.",
+             .clauses = {"SYN-09", "TPL-04"}}) {
+  ASSERT_OK_AND_ASSIGN(
+      Bench bench,
+      build(BenchPlan().vips({kVip, kSecondVip, kVip6}).clients(3).real_servers(3, {.tcp = {80, 443}}).standby()));
+  MarkRule rule;
+  rule.destination = Prefix{kSecondVip, 32};
+  rule.mark = 8;
+  ASSERT_OK(bench.set_marks({rule}));
+  ASSERT_OK(bench.standby().set_marks({rule}));
+  for (const VirtualService& service : {TcpService(kVip, kAnyPort).scheduler("rr").persistent(300s).get(),
+                                        MarkService(8).scheduler("rr").persistent(300s).get(),
+                                        TcpService(kVip6, 80).scheduler("rr").persistent(300s).get()}) {
+    ASSERT_OK(bench.add(service));
+    ASSERT_OK(bench.add_to_standby(service));
+  }
+  ASSERT_OK(bench.start_sync());
+  const auto visit_all = [&bench](int client, std::uint16_t port) {
+    return names({bench.client(client).connect(kVip, port), bench.client(client).connect(kSecondVip, port),
+                  bench.client(client, AF_INET6).connect(kVip6, 80)});
+  };
+  EXPECT_THAT(visit_all(1, 80), Each(Eq("real3")));
+  EXPECT_THAT(visit_all(2, 80), Each(Eq("real2")));
+  bench.let_sync_arrive();
+  EXPECT_THAT(bench.standby_templates(), SizeIs(6));
+  bench.fail_over();
+  EXPECT_THAT(visit_all(2, 443), Each(Eq("real2")));  // the standby's own rr would begin with real3
+  EXPECT_THAT(visit_all(1, 443), Each(Eq("real3")));
+}
+
+// Source: ip_vs_sync.c: each director is master of what it sees and backup of what it hears.
+LVSPEC_CASE(StateSync, FailBackKeepsClientsToo,
+            {.id = "sync.survives-fail-back",
+             .claim = "After fail-over and fail-back both keep their servers: the client from before the failure and "
+                      "the one that came while the standby was in charge.",
+             .clauses = {"SYN-01", "SYN-04", "SYN-09"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, pair());
+  ASSERT_OK(bench.add(persistent_));
+  ASSERT_OK(bench.add_to_standby(persistent_));
+  ASSERT_OK(bench.start_sync());
+  ASSERT_OK(bench.standby().start_daemon({.role = SyncRole::kMaster}));
+  EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy("real3"));
+  bench.let_sync_arrive();
+  bench.fail_over();
+  ASSERT_OK(bench.director().start_daemon({.role = SyncRole::kBackup}));  // it is up again
+  EXPECT_THAT(connect_by_template_alone(bench, persistent_.id, bench.client(1), "real3"), ServedBy("real3"));
+  EXPECT_THAT(connect_by_template_alone(bench, persistent_.id, bench.client(2), "real3"), ServedBy("real2"));
+  bench.let_sync_arrive();
+  bench.fail_back();
+  for (const auto& [client, server] : {std::pair(1, "real3"), std::pair(2, "real2")})
+    EXPECT_THAT(connect_while_quiescent(bench, persistent_.id, bench.client(client), kVip, 80, server),
+                ServedBy(server));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 
 namespace lvspec {
 
-/// For tests: the blocks of a pcapng file of this machine's byte order, read by the letter of the draft.
+/// The blocks of a pcapng file of this machine's byte order, read by the letter of the draft.
 struct PcapngBlock {
   std::uint32_t type = 0;
   std::string body;                              ///< without type and lengths
