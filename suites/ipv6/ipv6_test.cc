@@ -57,6 +57,10 @@ LVSPEC_CASE(Ipv6, OnePrefixIsOneClient,
   for (const char* host : {"2", "ffff", "1:2:3:4"})
     EXPECT_THAT(neighbour(bench, host).connect(kVip6, 80), ServedBy(first.server));
   EXPECT_THAT(bench.templates(), ElementsAre(TemplateOf(EntryParts{.client = IpAddress::of("2001:db8:2::")})));
+
+  ASSERT_OK(bench.edit(TcpService(kVip6, 80).scheduler("rr")));  // the control: without -p its hosts are spread
+  const std::vector<Answer> apart{neighbour(bench, "1").connect(kVip6, 80), neighbour(bench, "2").connect(kVip6, 80)};
+  EXPECT_THAT(apart, SpreadOverAtLeast(2));
 }
 
 // Source: ip_vs_core.c, ip_vs_sched_persist(), ipv6_addr_prefix().
