@@ -199,7 +199,7 @@ LVSPEC_CASE(PpcPersistence, UdpSticks,
   ASSERT_THAT(first, Answered());
   for (int i = 0; i < 4; ++i) EXPECT_THAT(bench.client(1).udp(kVip, 53), ServedBy(first.server));
   EXPECT_THAT(bench.client(2).udp(kVip, 53), ServedBy(Ne(first.server)));
-  EXPECT_THAT((std::vector<Answer>{bench.client(1).udp(kVip, 54), bench.client(1).udp(kVip, 54)}),
+  EXPECT_THAT((std::vector<Answer>{bench.client(1).udp(kVip, 54, 40001), bench.client(1).udp(kVip, 54, 40002)}),
               SpreadOverAtLeast(2));
   EXPECT_THAT(bench.templates(),
               Contains(TemplateOf(
