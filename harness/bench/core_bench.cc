@@ -158,7 +158,7 @@ Comparison bench_table(int rounds, std::size_t entries) {
     const double before = resident_bytes();
     ConnTable table(entries);
     for (std::uint32_t n = 0; n < entries; ++n) {
-      ConnEntry& entry = table.create(connection_of(n), server, 443);
+      ConnEntry& entry = *table.create(connection_of(n), server, 443);
       entry.timeout = seconds(900);
       table.arm(entry, DirectorTime(std::chrono::nanoseconds(n)));
     }
@@ -175,7 +175,7 @@ Comparison bench_table(int rounds, std::size_t entries) {
     table = std::make_unique<ConnTable>(entries);
     comparison.record(kTable, kInsert, ns_each(entries, [&] {
                         for (std::uint32_t n = 0; n < entries; ++n) {
-                          ConnEntry& entry = table->create(template_of(n), server, 443);
+                          ConnEntry& entry = *table->create(template_of(n), server, 443);
                           entry.timeout = seconds(300);
                           table->arm(entry, DirectorTime(std::chrono::nanoseconds(n)));
                         }

@@ -47,14 +47,14 @@ Status measure(const Way& way, const CpuMeter& cpu, int round, Comparison& compa
 
   const std::vector<Attempt> many = way.attempts(kConnections);
   LVSPEC_ASSIGN(const auto cpu_before, cpu.total());
-  LVSPEC_ASSIGN(const Traffic traffic, connect(client, many, kBenchInFlight));
+  LVSPEC_ASSIGN(const Burst traffic, connect(client, many, kBenchInFlight));
   LVSPEC_ASSIGN(const auto cpu_after, cpu.total());
   if (way.persistent) LVSPEC_TRY(check_persistence(way, traffic.answers));
   comparison.record(way.name, "connections/s", traffic.per_second());
   comparison.record(way.name, "CPU, us/connection",
                     std::chrono::duration<double, std::micro>(cpu_after - cpu_before).count() / kConnections);
 
-  LVSPEC_ASSIGN(const Traffic single, connect(client, way.attempts(kOneByOne), 1));
+  LVSPEC_ASSIGN(const Burst single, connect(client, way.attempts(kOneByOne), 1));
   Rounds latencies;
   for (const Answer& answer : single.answers) latencies.push_back(static_cast<double>(answer.took.count()));
   comparison.record(way.name, "median latency, one at a time, us", Spread::of(latencies).median);

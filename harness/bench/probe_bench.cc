@@ -72,11 +72,11 @@ Result<Comparison> bench_probes(int rounds) {
       "probe", fmt::format("client -> one real server, {} in flight (curl: 1); rounds: {}", kBenchInFlight, rounds));
   static const std::string kMeasure = "connections/s";
   for (int round = 0; round < rounds; ++round) {
-    LVSPEC_ASSIGN(const Traffic connected, connect(client, probes, kBenchInFlight));
+    LVSPEC_ASSIGN(const Burst connected, connect(client, probes, kBenchInFlight));
     comparison.record("connect_all", kMeasure, connected.per_second());
     LVSPEC_ASSIGN(const double wrk, wrk_rate(netns, url));
     comparison.record("wrk", kMeasure, wrk);
-    LVSPEC_ASSIGN(const Traffic fetched, fetch(client, probes, kBenchInFlight));
+    LVSPEC_ASSIGN(const Burst fetched, fetch(client, probes, kBenchInFlight));
     comparison.record("http_all", kMeasure, fetched.per_second());
     LVSPEC_ASSIGN(const double curl, curl_rate(netns, url));
     comparison.record("curl loop", kMeasure, curl);

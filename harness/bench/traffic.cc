@@ -9,7 +9,7 @@ namespace {
 constexpr std::chrono::seconds kBenchPatience{10};
 
 template <typename Run>
-Result<Traffic> timed(const Run& run) {
+Result<Burst> timed(const Run& run) {
   const auto start = std::chrono::steady_clock::now();
   auto answers = run();
   const auto took = std::chrono::steady_clock::now() - start;
@@ -20,7 +20,7 @@ Result<Traffic> timed(const Run& run) {
     text << "a connection of the benchmark: " << answer;
     return Error{text.str()};
   }
-  return Traffic{std::move(*answers), took};
+  return Burst{std::move(*answers), took};
 }
 
 }  // namespace
@@ -37,11 +37,11 @@ std::vector<Attempt> attempts(const Topology& topology, std::size_t n, const std
   return all;
 }
 
-Result<Traffic> connect(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight) {
+Result<Burst> connect(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight) {
   return timed([&] { return client.connect_all(attempts, in_flight); });
 }
 
-Result<Traffic> fetch(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight) {
+Result<Burst> fetch(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight) {
   return timed([&] { return client.http_all(attempts, "/", in_flight); });
 }
 

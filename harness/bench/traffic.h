@@ -22,7 +22,7 @@ std::vector<Attempt> attempts(const Topology& topology, std::size_t n, const std
                               Close close);
 
 /// What a run of attempts came to.
-struct Traffic {
+struct Burst {
   std::vector<Answer> answers;
   std::chrono::duration<double> took{};
 
@@ -30,7 +30,7 @@ struct Traffic {
 };
 
 /// By Client::connect_all, or by Client::http_all. Error: an attempt that no real server answered, as it prints.
-Result<Traffic> connect(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight);
-Result<Traffic> fetch(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight);
+Result<Burst> connect(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight);
+Result<Burst> fetch(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight);
 
 }  // namespace lvspec
