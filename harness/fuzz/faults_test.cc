@@ -83,7 +83,8 @@ INSTANTIATE_TEST_SUITE_P(All, FaultyDirector,
                          ::testing::Values("pcc-key-includes-port", "mask-ignored", "no-extension",
                                            "extension-not-stored", "edit-reaches-old-templates",
                                            "window-renewed-by-packets", "removed-server-used", "weight-zero-chosen",
-                                           "tail-insertion", "ftp-ports-ignored", "mark-template-per-port", "reuse-reschedules-pinned"),
+                                           "tail-insertion", "ftp-ports-ignored", "mark-template-per-port",
+                                           "reuse-reschedules-pinned"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

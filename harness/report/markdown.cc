@@ -60,7 +60,8 @@ std::string to_markdown(const Run& run) {
   std::string attention, skipped;
   for (const CaseResult& result : run.cases) {
     if (needs_attention(result.verdict) || asserted_nothing(result)) {
-      attention += fmt::format("\n### {}\n\n{}", markdown_escape(result.info.id), code_block(failure_text(result, run.guidance)));
+      attention += fmt::format("\n### {}\n\n{}", markdown_escape(result.info.id),
+                               code_block(failure_text(result, run.guidance)));
     } else if (was_skipped(result.verdict)) {
       skipped +=
           fmt::format("- {} on {}: {} ({})\n", markdown_escape(result.info.id), markdown_escape(result.director),
