@@ -15,9 +15,8 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
-#include <sstream>
 
-#include "harness/process/child.h"
+#include "harness/cli/program_for_test.h"
 
 namespace lvspec {
 namespace {
@@ -28,41 +27,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-struct Ended {
-  std::string how, text;
-};
-
-Ended lvspec(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), LVSPEC_PROGRAM);
-  auto child = Child::start({.argv = std::move(arguments), .fds = {}, .environment = {}});
-  if (!child.ok()) return {child.error().message, ""};
-  child->wait(120s);
-  return {child->stop(), child->output()};
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-/// A folder that goes with the test.
-class Scratch {
- public:
-  Scratch() {
-    char path[] = "/tmp/lvspec-test-XXXXXX";
-    path_ = mkdtemp(path);
-  }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 TEST(Cli, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "list", "explain", "mutants", "doctor", "fuzz"}) {
+  for (const char* command : {"run", "list", "explain", "mutants", "doctor", "fuzz", "diff", "merge", "verify"}) {
     const Ended ended = lvspec({command, "--help"});
     EXPECT_EQ(ended.how, "exited with 0") << command;
     EXPECT_THAT(ended.text, HasSubstr("--help")) << command;
@@ -113,7 +79,7 @@ TEST(Cli, ARunWritesItsReport) {
   const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"));
   EXPECT_EQ(results["cases"][0]["verdict"], "PASS");
   EXPECT_GT(results["cases"][0]["assertions"], 0);
-  for (const char* name : {"junit.xml", "summary.md", "index.html"})
+  for (const char* name : {"junit.xml", "results.tap", "results.jsonl", "summary.md", "index.html"})
     EXPECT_THAT(read_file(scratch.path() + "/" + name), HasSubstr("same-client-all-ports")) << name;
 }
 

@@ -27,6 +27,9 @@ Action add_explain_command(CLI::App& app, const Catalogue& catalogue, const Law&
 Action add_mutants_command(CLI::App& app, const Catalogue& catalogue);
 Action add_doctor_command(CLI::App& app);
 Action add_fuzz_command(CLI::App& app);
+Action add_diff_command(CLI::App& app);
+Action add_merge_command(CLI::App& app);
+Action add_verify_command(CLI::App& app);
 /// What the fuzz command starts, here and in guests; not for people.
 Action add_fuzz_player_command(CLI::App& app);
 

@@ -69,6 +69,9 @@ int main(int argc, char** argv) {
                                                  {"explain", add_explain_command(app, catalogue, law())},
                                                  {"mutants", add_mutants_command(app, catalogue)},
                                                  {"doctor", add_doctor_command(app)},
+                                                 {"diff", add_diff_command(app)},
+                                                 {"merge", add_merge_command(app)},
+                                                 {"verify", add_verify_command(app)},
                                                  {"fuzz", add_fuzz_command(app)},
                                                  {"fuzz-player", add_fuzz_player_command(app)},
                                                  {"worker", add_worker_command(app, catalogue)}};

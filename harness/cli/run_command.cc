@@ -18,12 +18,12 @@
 #include "harness/cli/directors.h"
 #include "harness/cli/guest_pool.h"
 #include "harness/cli/pool.h"
+#include "harness/cli/run_output.h"
 #include "harness/cli/selection.h"
 #include "harness/cli/try_in_child.h"
 #include "harness/lab/lab.h"
 #include "harness/netns/namespace.h"
 #include "harness/report/measured.h"
-#include "harness/report/text.h"
 #include "harness/report/write.h"
 
 namespace lvspec {
@@ -39,28 +39,7 @@ struct RunOptions {
   int jobs = 0;
   int repeat = 1;
   std::string out;
-};
-
-/// Progress while a run goes on: one line that changes on a terminal, plain lines elsewhere.
-class Progress {
- public:
-  explicit Progress(std::size_t total) : total_(total), terminal_(isatty(STDERR_FILENO) != 0) {}
-  ~Progress() {
-    if (terminal_ && count_ > 0) fmt::print(stderr, "\r\033[K");
-  }
-  void show(const CaseResult& result) {
-    ++count_;
-    if (terminal_) {
-      fmt::print(stderr, "\r\033[K[{}/{}] {}", count_, total_, progress_line(result));
-      std::fflush(stderr);
-    } else {
-      fmt::print(stderr, "[{}/{}] {}\n", count_, total_, progress_line(result));
-    }
-  }
-
- private:
-  std::size_t total_, count_ = 0;
-  bool terminal_;
+  OutputFormat format = OutputFormat::kText;
 };
 
 /// Both of ours, each in its fastest lab; a named lab or fault narrows them to those that it suits.
@@ -140,6 +119,11 @@ std::string rerun_line(const RunOptions& options) {
   if (!options.shard.empty()) line += " --shard " + options.shard;
   if (!options.fault.empty()) line += " --fault " + options.fault;
   if (options.selection.seed != 0) line += fmt::format(" --seed {}", options.selection.seed);
+  if (options.lab != "auto") line += " --lab " + options.lab;
+  add("--kernel", options.kernel);
+  add("--modules", options.modules);
+  if (options.accel != "tcg") line += " --accel " + options.accel;
+  if (options.repeat != 1) line += fmt::format(" --repeat {}", options.repeat);
   return line;
 }
 
@@ -202,6 +186,8 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   run.rerun = rerun_line(options);
   run.selected = static_cast<int>(selected->size());
   run.catalogue = static_cast<int>(catalogue.size());
+  run.shard = options.selection.shard;
+  run.shards = options.selection.shards;
   run.environment = environment_of(labs_of(options));
   for (const std::string& director : options.directors) {
     const auto identity = identity_of(director);
@@ -218,24 +204,22 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   if (options.lab == "qemu" || !options.kernel.empty()) pool.patience *= 3;  // an emulated CPU
   std::set<std::string> guest_kernels;
   pool.on_kernel = [&](const std::string& kernel) { guest_kernels.insert(kernel); };
+  auto output = RunOutput::open(options.format, options.out);
+  if (!output.ok()) return complain(output.error());
   const auto start = std::chrono::steady_clock::now();
-  {
-    Progress progress(jobs.size());
-    auto results = run_in_labs(jobs, pool, options, [&](const CaseResult& result) { progress.show(result); });
-    if (!results.ok()) return complain(results.error());
-    run.cases = std::move(*results);
-  }
+  output->begin(run, jobs.size());
+  auto results = run_in_labs(jobs, pool, options, [&](const CaseResult& result) { output->show(result); });
+  if (!results.ok()) return complain(results.error());
+  run.cases = std::move(*results);
   for (const std::string& kernel : guest_kernels) run.environment.kernel += fmt::format(", guest {}", kernel);
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   fill_passports(catalogue, &run);
-  for (const CaseResult& result : run.cases)
-    if (result.verdict == Verdict::kFail || result.verdict == Verdict::kXpass ||
-        result.verdict == Verdict::kHarnessError)
-      fmt::print("{}\n", failure_text(result, run.guidance, options.out));
+  if (const Status closed = output->close(run); !closed.ok()) return complain(closed.error());
   if (!options.out.empty())
-    if (const Status written = write_report(run, options.out); !written.ok()) return complain(written.error());
-  fmt::print("{}", summary_text(run, options.out));
+    if (const Status written = write_report(run, options.out, {"results.jsonl"}); !written.ok())
+      return complain(written.error());
+  output->end(run);
   return exit_status(run);
 }
 
@@ -250,6 +234,8 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       "  lvspec run --director bundled                  the bundled director alone: no guest is booted\n"
       "  lvspec run --director ipvs --kernel debian:6.1 that of a distribution's kernel, in qemu\n"
       "  lvspec run --fault no-persistence            a deliberately broken director: must fail\n"
+      "  lvspec run --format jsonl | jq -r 'select(.case.verdict == \"FAIL\") | .case.id'\n"
+      "  lvspec run --shard 1/3 --out shard-1         a third of it; lvspec merge joins the three\n"
       "Exit status: 0 all conform, 1 something does not, 2 usage, 3 nothing selected or asserted,\n"
       "             4 harness error, 5 inconclusive only");
   auto options = std::make_shared<RunOptions>();
@@ -277,7 +263,16 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       ->capture_default_str();
   command->add_option("--seed", options->selection.seed, "shuffle the order of the cases with this seed");
   command->add_option("--out", options->out,
-                      "folder for results.json, junit.xml, summary.md, index.html and evidence/");
+                      "folder for results.json, junit.xml, results.tap, results.jsonl, summary.md, index.html, "
+                      "a conformance document of each director, evidence/, and SHA256SUMS over all of them");
+  command
+      ->add_option("--format", options->format,
+                   "standard output: text; tap (TAP 14); jsonl (one event a line); github (annotations, and text)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, OutputFormat>{{"text", OutputFormat::kText},
+                                                                              {"tap", OutputFormat::kTap},
+                                                                              {"jsonl", OutputFormat::kJsonLines},
+                                                                              {"github", OutputFormat::kGithub}}))
+      ->option_text("text|tap|jsonl|github");
   command->add_option("--fault", options->fault,
                       "switch one deliberate fault of the bundled director on (see: lvspec mutants)");
   return [options, &catalogue, &law] { return run(*options, catalogue, law); };

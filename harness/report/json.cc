@@ -16,65 +16,6 @@ using nlohmann::json;
 /// JSON has no NaN and no infinity; a clock that yields one is a bug that must not cost the user the report.
 double finite(double value) { return std::isfinite(value) ? value : 0; }
 
-json to_json(const CaseResult& result) {
-  json failures = json::array();
-  for (const Assertion& failure : result.failures) {
-    failures.push_back({{"what", failure.what},
-                        {"expected", failure.expected},
-                        {"actual", failure.actual},
-                        {"where", failure.where},
-                        {"believed", failure.believed}});
-  }
-  json measurements = json::array();
-  for (const Measurement& cell : result.measurements) {
-    json at = json::array();
-    for (const auto& [name, value] : cell.at) at.push_back({{"name", name}, {"value", value}});
-    measurements.push_back(
-        {{"table", cell.table}, {"at", std::move(at)}, {"value", cell.value}, {"parts", cell.parts}});
-  }
-  return {{"id", result.info.id},
-          {"suite", result.info.suite()},
-          {"title", result.info.claim},
-          {"level", name_of(result.info.level)},
-          {"clauses", result.info.clauses},
-          {"field_reports", result.info.field_reports},
-          {"test", result.info.test},
-          {"director", result.director},
-          {"verdict", name_of(result.verdict)},
-          {"reason", result.reason},
-          {"assertions", result.assertions},
-          {"failures", std::move(failures)},
-          {"virtual_s", finite(result.virtual_s)},
-          {"wall_ms", finite(result.wall_ms)},
-          {"evidence", result.evidence},
-          {"rerun", result.rerun},
-          {"measurements", std::move(measurements)}};
-}
-
-json to_json(const Environment& environment) {
-  return {{"kernel", environment.kernel},  {"machine", environment.machine}, {"cpus", environment.cpus},
-          {"root", environment.root},      {"lab", environment.lab},         {"clock", environment.clock},
-          {"sysctls", environment.sysctls}};
-}
-
-/// { "word", "exit_status", "directors": { NAME: { "word", "must": { "PASS": 12 }, ... } } }; zeros are left out.
-json summary_of(const Run& run) {
-  const Tallies tallies(run);
-  json directors = json::object();
-  for (const std::string& name : tallies.directors) {
-    json entry = {{"word", overall_word(run, name)}};
-    for (const Level level : kAllLevels) {
-      json counts = json::object();
-      if (const auto tally = tallies.by_director.find(name); tally != tallies.by_director.end())
-        for (const Verdict verdict : kAllVerdicts)
-          if (const int n = tally->second.of(level, verdict); n > 0) counts[std::string(name_of(verdict))] = n;
-      entry[std::string(name_of(level))] = std::move(counts);
-    }
-    directors[name] = std::move(entry);
-  }
-  return {{"word", overall_word(run)}, {"exit_status", exit_status(run)}, {"directors", std::move(directors)}};
-}
-
 /// Reads the members of one JSON object and remembers the first thing that is wrong, with its place.
 /// After an error every further read yields an empty value; the caller looks at the error once, at the end.
 class Reader {
@@ -235,6 +176,10 @@ Run read_whole(const Reader& in, std::string* error) {
   Run run;
   if (const std::string tool = in.text("tool"); error->empty() && tool != "lvspec")
     *error = fmt::format("tool: \"{}\" is not lvspec", tool);
+  // Absent from what the first versions wrote, which differs in nothing else.
+  if (in.has("schema_version"))
+    if (const int version = in.count("schema_version"); error->empty() && version != kSchemaVersion)
+      *error = fmt::format("schema_version: {}; this lvspec reads {}", version, kSchemaVersion);
   run.version = in.text("version");
   run.suite_digest = in.text("suite_digest");
   run.started_at = in.text("started_at");
@@ -242,6 +187,13 @@ Run read_whole(const Reader& in, std::string* error) {
   run.wall_s = in.number("wall_s");
   run.selected = in.count("selected");
   run.catalogue = in.count("catalogue");
+  if (in.has("shard")) {
+    const Reader shard = in.object("shard");
+    run.shard = shard.count("index");
+    run.shards = shard.count("of");
+    if (error->empty() && (run.shard < 1 || run.shard > run.shards))
+      *error = fmt::format("shard: {}/{} is no part of a whole", run.shard, run.shards);
+  }
   run.environment = read_environment(in.object("environment"));
   in.for_each_object("directors", [&](const Reader& director) {
     run.directors.push_back({.name = director.text("name"),
@@ -263,17 +215,81 @@ std::string parse_message(const json::parse_error& error) {
 
 }  // namespace
 
+json to_json(const CaseResult& result) {
+  json failures = json::array();
+  for (const Assertion& failure : result.failures) {
+    failures.push_back({{"what", failure.what},
+                        {"expected", failure.expected},
+                        {"actual", failure.actual},
+                        {"where", failure.where},
+                        {"believed", failure.believed}});
+  }
+  json measurements = json::array();
+  for (const Measurement& cell : result.measurements) {
+    json at = json::array();
+    for (const auto& [name, value] : cell.at) at.push_back({{"name", name}, {"value", value}});
+    measurements.push_back(
+        {{"table", cell.table}, {"at", std::move(at)}, {"value", cell.value}, {"parts", cell.parts}});
+  }
+  return {{"id", result.info.id},
+          {"suite", result.info.suite()},
+          {"title", result.info.claim},
+          {"level", name_of(result.info.level)},
+          {"clauses", result.info.clauses},
+          {"field_reports", result.info.field_reports},
+          {"test", result.info.test},
+          {"director", result.director},
+          {"verdict", name_of(result.verdict)},
+          {"reason", result.reason},
+          {"assertions", result.assertions},
+          {"failures", std::move(failures)},
+          {"virtual_s", finite(result.virtual_s)},
+          {"wall_ms", finite(result.wall_ms)},
+          {"evidence", result.evidence},
+          {"rerun", result.rerun},
+          {"measurements", std::move(measurements)}};
+}
+
+json to_json(const Environment& environment) {
+  return {{"kernel", environment.kernel},  {"machine", environment.machine}, {"cpus", environment.cpus},
+          {"root", environment.root},      {"lab", environment.lab},         {"clock", environment.clock},
+          {"sysctls", environment.sysctls}};
+}
+
+/// { "word", "exit_status", "directors": { NAME: { "word", "must": { "PASS": 12 }, ... } } }; zeros are left out.
+json summary_of(const Run& run) {
+  const Tallies tallies(run);
+  json directors = json::object();
+  for (const std::string& name : tallies.directors) {
+    json entry = {{"word", overall_word(run, name)}};
+    for (const Level level : kAllLevels) {
+      json counts = json::object();
+      if (const auto tally = tallies.by_director.find(name); tally != tallies.by_director.end())
+        for (const Verdict verdict : kAllVerdicts)
+          if (const int n = tally->second.of(level, verdict); n > 0) counts[std::string(name_of(verdict))] = n;
+      entry[std::string(name_of(level))] = std::move(counts);
+    }
+    directors[name] = std::move(entry);
+  }
+  return {{"word", overall_word(run)}, {"exit_status", exit_status(run)}, {"directors", std::move(directors)}};
+}
+
+json to_json(const DirectorInfo& director) {
+  return {{"name", director.name},
+          {"version", director.version},
+          {"capabilities", director.capabilities},
+          {"passport", director.passport}};
+}
+
+json shard_of(const Run& run) { return {{"index", run.shard}, {"of", run.shards}}; }
+
 json to_json(const Run& run) {
   json directors = json::array();
-  for (const DirectorInfo& director : run.directors) {
-    directors.push_back({{"name", director.name},
-                         {"version", director.version},
-                         {"capabilities", director.capabilities},
-                         {"passport", director.passport}});
-  }
+  for (const DirectorInfo& director : run.directors) directors.push_back(to_json(director));
   json cases = json::array();
   for (const CaseResult& result : run.cases) cases.push_back(to_json(result));
   return {{"tool", "lvspec"},
+          {"schema_version", kSchemaVersion},
           {"version", run.version},
           {"suite_digest", run.suite_digest},
           {"started_at", run.started_at},
@@ -281,6 +297,7 @@ json to_json(const Run& run) {
           {"wall_s", finite(run.wall_s)},
           {"selected", run.selected},
           {"catalogue", run.catalogue},
+          {"shard", shard_of(run)},
           {"environment", to_json(run.environment)},
           {"directors", std::move(directors)},
           {"words", run.guidance.words},

@@ -72,6 +72,14 @@ TEST(Json, NamesTheFileAndThePlaceOfAnError) {
   value = good;
   value["tool"] = "other";
   EXPECT_EQ(message_of(value), "old.json: tool: \"other\" is not lvspec");
+  value = good;
+  value["schema_version"] = 2;
+  EXPECT_EQ(message_of(value), "old.json: schema_version: 2; this lvspec reads 1");
+  value["schema_version"] = "1";
+  EXPECT_EQ(message_of(value), "old.json: schema_version: is not a whole number");
+  value = good;
+  value["shard"] = {{"index", 3}, {"of", 2}};
+  EXPECT_EQ(message_of(value), "old.json: shard: 3/2 is no part of a whole");
   EXPECT_EQ(message_of(json::array()), "old.json: is not an object");
 }
 

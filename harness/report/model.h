@@ -120,6 +120,7 @@ struct Run {
   std::string rerun;
   double wall_s = 0;
   int selected = 0, catalogue = 0;  ///< "partial: 12 of 34" when they differ
+  int shard = 1, shards = 1;        ///< which part of the selection this is (--shard), of how many
   Environment environment;
   std::vector<DirectorInfo> directors;
   Guidance guidance;  ///< of what `cases` cite
