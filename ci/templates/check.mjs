@@ -161,14 +161,14 @@ for (const [name, flavour] of Object.entries(flavours)) {
   const merged = path.join(folder, 'report/results.json');
   assert.equal(JSON.parse(fs.readFileSync(merged)).shard.of, 1);
   const page = fs.readFileSync(path.join(folder, name === 'github' ? 'page' : 'public', 'index.html'), 'utf8');
-  assert.ok(page.includes('ppc.same-client-sticks'));
+  assert.ok(page.includes('ppc.same-client-same-server'));
   fs.mkdirSync(path.dirname(path.join(folder, run.baseline)), { recursive: true });
   fs.copyFileSync(merged, path.join(folder, run.baseline));
   succeeds(`${name}: no regression`, run.regression());
   all({ LVSPEC_RUN: `${environment.LVSPEC_RUN} --fault no-persistence` });
   const worse = run.regression();
   assert.equal(worse.status, 1, `${name}: a fault passes: ${worse.text}`);
-  assert.match(worse.text, /ppc\.same-client-sticks/);
+  assert.match(worse.text, /ppc\.same-client-same-server/);
   // What was tampered with on its way is not joined.
   fs.appendFileSync(path.join(folder, 'shard-1/summary.md'), 'all is well\n');
   const tampered = name === 'kubernetes' ? run.regression() : run.merge();

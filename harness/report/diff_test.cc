@@ -15,7 +15,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 Run with_first(Verdict verdict) {
-  Run run = clean_run();
+  auto run = clean_run();
   run.cases[0].verdict = verdict;
   return run;
 }
@@ -28,7 +28,7 @@ std::vector<std::string> ids_of(const std::vector<CaseChange>& changes) {
 
 /// "regression", "fix", "other" or "nothing": what becomes of a case that had one verdict and has another.
 std::string fate(Verdict was, Verdict is) {
-  const Run before = with_first(was), after = with_first(is);
+  const auto before = with_first(was), after = with_first(is);
   const RunDiff diff = diff_runs(before, after);
   EXPECT_EQ(diff.compared, 3);
   EXPECT_LE(diff.regressions.size() + diff.fixes.size() + diff.other.size(), 1U);
@@ -55,15 +55,15 @@ TEST(Diff, EveryPairOfVerdictsHasOneFate) {
 }
 
 TEST(Diff, ACaseThatAssertsNothingAnyMoreIsARegression) {
-  const Run before = clean_run();
-  Run after = clean_run();
+  const auto before = clean_run();
+  auto after = clean_run();
   after.cases[1].assertions = 0;
   EXPECT_THAT(ids_of(diff_runs(before, after).regressions), ElementsAre("ppc.other-client-rotates"));
 }
 
 TEST(Diff, KnowsWhatIsNewAndGone) {
-  const Run before = clean_run();
-  Run after = clean_run();
+  const auto before = clean_run();
+  auto after = clean_run();
   after.cases[2].info.id = "expiry.other";
   const RunDiff diff = diff_runs(before, after);
   EXPECT_THAT(ids_of(diff.added), ElementsAre("expiry.other"));
@@ -73,8 +73,8 @@ TEST(Diff, KnowsWhatIsNewAndGone) {
 }
 
 TEST(Diff, DirectorsAreComparedEachWithItself) {
-  Run before = clean_run(), after = clean_run();
-  for (Run* run : {&before, &after}) {
+  auto before = clean_run(), after = clean_run();
+  for (auto* run : {&before, &after}) {
     run->cases.push_back(run->cases[0]);
     run->cases.back().director = "ipvs";
   }
@@ -85,8 +85,8 @@ TEST(Diff, DirectorsAreComparedEachWithItself) {
 }
 
 TEST(Diff, OfSeveralTriesTheGravestCounts) {
-  const Run before = clean_run();
-  Run after = clean_run();
+  const auto before = clean_run();
+  auto after = clean_run();
   after.cases.insert(after.cases.begin() + 1, after.cases[0]);
   after.cases[1].verdict = Verdict::kFail;
   EXPECT_THAT(ids_of(diff_runs(before, after).regressions), ElementsAre("ppc.same-client-sticks"));
@@ -94,15 +94,15 @@ TEST(Diff, OfSeveralTriesTheGravestCounts) {
 }
 
 TEST(Diff, NothingInCommonIsNoSuccess) {
-  const Run before = clean_run();
-  Run after = clean_run();
+  const auto before = clean_run();
+  auto after = clean_run();
   for (CaseResult& result : after.cases) result.director = "haproxy";
   EXPECT_EQ(diff_runs(before, after).exit_status(), 3);
-  EXPECT_EQ(diff_runs(Run{}, Run{}).exit_status(), 3);
+  EXPECT_EQ(diff_runs(lvspec::Run{}, lvspec::Run{}).exit_status(), 3);
 }
 
 TEST(Diff, NamesMeasurementsThatChanged) {
-  Run before = sample_run(), after = sample_run();
+  auto before = sample_run(), after = sample_run();
   after.cases.back().measurements[0].value = "kept to 59 s";
   after.cases.back().measurements.push_back({.table = "passport", .at = {{"property", "key"}}, .value = "CIP"});
   const RunDiff diff = diff_runs(before, after);
@@ -113,14 +113,14 @@ TEST(Diff, NamesMeasurementsThatChanged) {
                                          "FIN> -> kept to 59 s\n"));
   EXPECT_EQ(diff.exit_status(), 0);
   // An INFO without a table is its own value.
-  for (Run* run : {&before, &after}) run->cases.back().measurements.clear();
+  for (auto* run : {&before, &after}) run->cases.back().measurements.clear();
   after.cases.back().reason = "timers are late by at most 4 ms";
   ASSERT_EQ(diff_runs(before, after).measurements.size(), 1U);
 }
 
 TEST(Diff, TellsAnotherSetupBeforeVerdicts) {
-  const Run before = clean_run();
-  Run after = with_first(Verdict::kFail);
+  const auto before = clean_run();
+  auto after = with_first(Verdict::kFail);
   after.environment.kernel = "Linux 6.12.1";
   after.environment.sysctls["net.ipv4.vs.expire_nodest_conn"] = "1";
   after.directors[0].version = "0.2.0";
@@ -132,8 +132,8 @@ TEST(Diff, TellsAnotherSetupBeforeVerdicts) {
 }
 
 TEST(Diff, TextSaysWhatAndHowToSeeIt) {
-  const Run before = clean_run();
-  Run after = with_first(Verdict::kFail);
+  const auto before = clean_run();
+  auto after = with_first(Verdict::kFail);
   after.cases[0].reason = "2 of 5\x1b[31m assertions";
   const std::string text = diff_text(diff_runs(before, after));
   EXPECT_THAT(text,
@@ -146,8 +146,8 @@ TEST(Diff, TextSaysWhatAndHowToSeeIt) {
 }
 
 TEST(Diff, MarkdownEscapesWhatItCites) {
-  const Run before = clean_run();
-  Run after = with_first(Verdict::kFail);
+  const auto before = clean_run();
+  auto after = with_first(Verdict::kFail);
   after.cases[0].reason = "a | b";
   EXPECT_THAT(diff_markdown(diff_runs(before, after)),
               AllOf(HasSubstr("## Regressions"), HasSubstr("| ppc.same-client-sticks | bundled | must | "),

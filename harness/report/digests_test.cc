@@ -132,7 +132,7 @@ TEST_F(Report, ResultsThatWereChangedAreNotRead) {
 
 TEST_F(Report, TheNextOneInTheSameFolderLeavesNothingOfTheLast) {
   put("evidence/notes.txt", "of the user");
-  Run clean = clean_run();
+  auto clean = clean_run();
   ASSERT_TRUE(write_report(clean, dir_).ok());
   EXPECT_FALSE(std::filesystem::exists(dir_ + "/" + folder_of(kHistory)));
   EXPECT_FALSE(std::filesystem::exists(dir_ + "/conformance.ipvs.json"));

@@ -41,7 +41,7 @@ CaseResult with(Verdict verdict, const std::string& reason, int assertions = 7) 
 }
 
 TEST(Events, AreLinesThatSayWhatResultsJsonSays) {
-  const Run run = sample_run();
+  const auto run = sample_run();
   const json whole = to_json(run);
   const json begin = json::parse(run_begin_event(run, run.cases.size()));
   EXPECT_EQ(begin["event"], "run-begin");
@@ -68,7 +68,7 @@ TEST(Events, SurviveAnyText) {
 }
 
 TEST(Tap, HasAPlanAndAPointForEachCase) {
-  const Run run = sample_run();
+  const auto run = sample_run();
   const auto lines = lines_of(to_tap(run));
   EXPECT_EQ(lines[0], "TAP version 14");
   EXPECT_EQ(lines[1], "1.." + std::to_string(run.cases.size()));
@@ -128,7 +128,7 @@ TEST(Annotations, AreWarningsBelowMustAndNothingForWhatHolds) {
 }
 
 TEST(Conformance, HasStatisticsForEachProfileAndLevel) {
-  const Run run = sample_run();
+  const auto run = sample_run();
   const json report = conformance_report(run, run.directors[0], "");
   EXPECT_EQ(report["kind"], "ConformanceReport");
   EXPECT_EQ(report["result"], "does not conform");
@@ -149,7 +149,9 @@ TEST(Conformance, HasStatisticsForEachProfileAndLevel) {
       EXPECT_EQ(profile["must"]["result"], "failure");
       EXPECT_EQ(profile["must"]["failedCases"][0]["name"], "pcc.same-client-all-ports");
     }
-    if (profile["name"] == "fwmark") EXPECT_EQ(profile["must"]["result"], "notJudged");
+    if (profile["name"] == "fwmark") {
+      EXPECT_EQ(profile["must"]["result"], "notJudged");
+    }
   }
   EXPECT_EQ(failed, 2);
   EXPECT_EQ(skipped, 1);
@@ -160,7 +162,7 @@ TEST(Conformance, HasStatisticsForEachProfileAndLevel) {
 }
 
 TEST(Conformance, APartialRunGetsNoWord) {
-  Run run = clean_run();
+  auto run = clean_run();
   EXPECT_EQ(conformance_report(run, run.directors[0], "")["result"], "conforms");
   run.catalogue = 34;
   const json report = conformance_report(run, run.directors[0], "");

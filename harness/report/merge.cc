@@ -189,19 +189,18 @@ Result<Run> merge_runs(std::vector<RunFile> shards) {
   whole.guidance = {};
   whole.cases = sorted_cases(shards);
   for (DirectorInfo& director : whole.directors) director.passport.clear();
-  double start = seconds_of(whole.started_at), end = start;
   for (const RunFile& shard : shards) {
     whole.selected += shard.run.selected;
     whole.guidance.words.insert(shard.run.guidance.words.begin(), shard.run.guidance.words.end());
     whole.guidance.likely.insert(shard.run.guidance.likely.begin(), shard.run.guidance.likely.end());
     whole.started_at = std::min(whole.started_at, shard.run.started_at);
     whole.environment.cpus = std::min(whole.environment.cpus, shard.run.environment.cpus);
-    const double began = seconds_of(shard.run.started_at);
-    start = std::min(start, began);
-    end = std::max(end, began + shard.run.wall_s);
     add_passports(shard.run, &whole);
   }
-  whole.wall_s = end - start;
+  whole.wall_s = 0;
+  for (const RunFile& shard : shards)
+    whole.wall_s = std::max(
+        whole.wall_s, seconds_of(shard.run.started_at) - seconds_of(whole.started_at) + shard.run.wall_s);
   return whole;
 }
 

@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 
 /// A run of six cases on two directors, as lvspec has them: by director, then id.
 Run whole_run() {
-  Run run = clean_run();
+  auto run = clean_run();
   run.rerun = "ci/lvspec run --director bundled --director ipvs";
   run.directors.push_back({.name = "ipvs", .version = "6.1", .capabilities = {}, .passport = {}});
   run.directors[0].passport = {{"key", "CIP"}, {"passport.window", "not measured: not selected"}};
@@ -41,7 +41,7 @@ Run whole_run() {
 std::vector<RunFile> split(const Run& whole, int shards) {
   std::vector<RunFile> out;
   for (int shard = 1; shard <= shards; ++shard) {
-    Run run = whole;
+    auto run = whole;
     run.rerun += " --shard " + std::to_string(shard) + "/" + std::to_string(shards);
     run.shard = shard;
     run.shards = shards;
@@ -67,18 +67,18 @@ std::string refusal(const std::vector<RunFile>& shards) {
 }
 
 TEST(Merge, MakesTheRunThatTheShardsArePartsOf) {
-  const Run whole = whole_run();
+  const auto whole = whole_run();
   for (int n = 1; n <= 4; ++n) {
     auto shards = split(whole, n);
     std::reverse(shards.begin(), shards.end());
     const auto merged = merge_runs(shards);
     ASSERT_TRUE(merged.ok()) << merged.error().message;
-    EXPECT_EQ(to_text(to_json(*merged)), to_text(to_json(whole))) << n;
+    EXPECT_EQ(json::diff(to_json(whole), to_json(*merged)), json::array()) << n;
   }
 }
 
 TEST(Merge, KeepsTheRoundsOfARepeatedRun) {
-  Run whole = whole_run();
+  auto whole = whole_run();
   const auto once = whole.cases;
   for (CaseResult result : once) {
     result.reason = "second round";
@@ -88,7 +88,7 @@ TEST(Merge, KeepsTheRoundsOfARepeatedRun) {
   for (RunFile& shard : shards) shard.run.selected = 2;
   const auto merged = merge_runs(shards);
   ASSERT_TRUE(merged.ok()) << merged.error().message;
-  EXPECT_EQ(to_json(*merged)["cases"], to_json(whole)["cases"]);
+  EXPECT_EQ(json::diff(to_json(whole)["cases"], to_json(*merged)["cases"]), json::array());
 }
 
 TEST(Merge, TakesFromTheFirstStartToTheLastEnd) {
@@ -113,7 +113,7 @@ TEST(Merge, AShardWithoutCasesKnowsNoGuestAndIsNoStranger) {
 }
 
 TEST(Merge, APassportPropertyOfAnotherShardIsNotMissing) {
-  Run whole = whole_run();
+  auto whole = whole_run();
   auto shards = split(whole, 6);
   shards[0].run.cases[0].info.id = "passport.window";
   shards[0].run.cases[1].info.id = "passport.window";
@@ -141,18 +141,18 @@ TEST(Merge, RefusesStrangersByName) {
     return refusal(shards);
   };
   EXPECT_EQ(
-      stranger([](Run& run) { run.suite_digest = "beef"; }),
+      stranger([](auto& run) { run.suite_digest = "beef"; }),
       "shard-2.json: suite_digest is beef, but shard-1.json has sha256:9f2c41d07be6a3f5: these are no shards of "
       "one run");
-  EXPECT_THAT(stranger([](Run& run) { run.version = "0.2.0"; }), HasSubstr("shard-2.json: version is 0.2.0"));
-  EXPECT_THAT(stranger([](Run& run) { run.environment.kernel = "Linux 4"; }),
+  EXPECT_THAT(stranger([](auto& run) { run.version = "0.2.0"; }), HasSubstr("shard-2.json: version is 0.2.0"));
+  EXPECT_THAT(stranger([](auto& run) { run.environment.kernel = "Linux 4"; }),
               HasSubstr("environment.kernel is Linux 4"));
-  EXPECT_THAT(stranger([](Run& run) { run.environment.sysctls.clear(); }), HasSubstr("environment.sysctls is {}"));
-  EXPECT_THAT(stranger([](Run& run) { run.rerun += " --fault x"; }),
+  EXPECT_THAT(stranger([](auto& run) { run.environment.sysctls.clear(); }), HasSubstr("environment.sysctls is {}"));
+  EXPECT_THAT(stranger([](auto& run) { run.rerun += " --fault x"; }),
               HasSubstr("shard-2.json: rerun is ci/lvspec run"));
-  EXPECT_THAT(stranger([](Run& run) { run.directors[1].version = "6.12"; }), HasSubstr("directors: ipvs is {"));
-  EXPECT_THAT(stranger([](Run& run) { run.directors.pop_back(); }), HasSubstr("directors is [\"bundled\"]"));
-  EXPECT_EQ(stranger([](Run& run) { run.environment.cpus = 96; }), "none");
+  EXPECT_THAT(stranger([](auto& run) { run.directors[1].version = "6.12"; }), HasSubstr("directors: ipvs is {"));
+  EXPECT_THAT(stranger([](auto& run) { run.directors.pop_back(); }), HasSubstr("directors is [\"bundled\"]"));
+  EXPECT_EQ(stranger([](auto& run) { run.environment.cpus = 96; }), "none");
 }
 
 TEST(Merge, RefusesFilesThatWereCutOrChanged) {

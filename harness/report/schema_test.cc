@@ -61,7 +61,7 @@ TEST(Schema, HoldsForEveryEvent) {
   const auto judge_event = [](const json& event) {
     return judge_by_schema(LVSPEC_SCHEMAS "event.schema.json", event);
   };
-  const Run run = sample_run();
+  const auto run = sample_run();
   const json begin = json::parse(run_begin_event(run, run.cases.size())), end = json::parse(run_end_event(run));
   EXPECT_EQ(judge_event(begin), "valid");
   EXPECT_EQ(judge_event(end), "valid");
@@ -80,11 +80,11 @@ TEST(Schema, HoldsForEveryEvent) {
 
 TEST(Schema, HoldsForDiffs) {
   const auto judge_diff = [](const json& diff) { return judge_by_schema(LVSPEC_SCHEMAS "diff.schema.json", diff); };
-  const Run before = sample_run(), after = clean_run();
-  const auto between = [](const Run& a, const Run& b) { return diff_json(diff_runs(a, b), a, b); };
+  const auto before = sample_run(), after = clean_run();
+  const auto between = [](const auto& a, const auto& b) { return diff_json(diff_runs(a, b), a, b); };
   EXPECT_EQ(judge_diff(between(before, before)), "valid");
   EXPECT_EQ(judge_diff(between(after, before)), "valid");
-  Run other = sample_run();
+  auto other = sample_run();
   for (CaseResult& result : other.cases) {
     result.verdict = Verdict::kInconclusive;
     for (Measurement& cell : result.measurements) cell.value = "another";
@@ -104,10 +104,10 @@ TEST(Schema, HoldsForConformanceDocuments) {
   const auto judge_report = [](const json& report) {
     return judge_by_schema(LVSPEC_SCHEMAS "conformance.schema.json", report);
   };
-  const Run run = sample_run();
+  const auto run = sample_run();
   for (const DirectorInfo& director : run.directors)
     EXPECT_EQ(judge_report(conformance_report(run, director, sha256_of("x"))), "valid") << director.name;
-  Run partial = clean_run();
+  auto partial = clean_run();
   partial.catalogue = 34;
   json report = conformance_report(partial, partial.directors[0], sha256_of("x"));
   EXPECT_EQ(judge_report(report), "valid");

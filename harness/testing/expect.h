@@ -60,6 +60,13 @@ class Look {
   int line_;
 };
 
+/// The build gives the length of the path above the sources; ccache may have made it one from the build's folder.
+constexpr const char* below_the_sources(const char* file) {
+  if (*file == '/') return file + LVSPEC_SOURCE_PATH_LENGTH;
+  while (file[0] == '.' && file[1] == '.' && file[2] == '/') file += 3;
+  return file;
+}
+
 /// An order that has to be obeyed. Refused in the director's own words, it has failed; a world that broke, or a thing
 /// that the director does not claim, ends the case.
 inline void obeyed(const Status& status, const char* expression, const char* file, int line) {
@@ -90,5 +97,5 @@ inline void obeyed(const Status& status, const char* expression, const char* fil
 /// The value of a step, or the end of the case: the world refused.
 #define ASSERT_OK_AND_ASSIGN(declaration, expression) declaration = ::lvspec::must(expression)
 
-/// As in "suites/pcc/pcc_test.cc": the build gives the length of the path above the sources.
-#define LVSPEC_THIS_FILE (&__FILE__[LVSPEC_SOURCE_PATH_LENGTH])
+/// As in "suites/pcc/pcc_test.cc".
+#define LVSPEC_THIS_FILE (::lvspec::testing::below_the_sources(__FILE__))
