@@ -70,7 +70,8 @@ class Bucket {
     return kSlots;
   }
 
-  /// The entry with this hash that `matches`, or null.
+  /// The entry with this hash that `matches`, or null. `matches` may be asked of a place where no entry stands: all
+  /// zero, or what the last one left.
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
     const std::uint8_t tag = tag_of(hash);

@@ -29,6 +29,7 @@ class Table {
     return all;
   }
 
+  /// @param matches  see Bucket::find()
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
     for (Segment<Entry>& segment : segments_) {
