@@ -78,6 +78,7 @@ bool is_reply_of(const ConnEntry& entry, const ConnKey& turned) {
       entry.family != turned.family || entry.is_template || entry.client() != turned.client) {
     return false;
   }
+  if (entry.server == nullptr) return false;  // a place where none stands
   const bool nat = entry.method == ForwardMethod::kMasquerade;
   const Address address = nat ? entry.server->key.address : entry.virtual_address();
   const std::uint16_t port = nat ? entry.server_port : entry.virtual_port;

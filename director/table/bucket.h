@@ -12,7 +12,7 @@
 namespace lvspec::table {
 
 /// Entries that stand together with one byte of each one's hash. All zero is an empty bucket. An entry stands where
-/// its hash prefers if that was free, so that most are found without asking the tags first.
+/// its hash prefers if that was free, or else near, so that most are found in what was fetched at once.
 template <typename Entry>
 class Bucket {
  public:
@@ -26,12 +26,20 @@ class Bucket {
     return static_cast<unsigned>((hash >> 8 & 0xffff) * kSlots >> 16);
   }
 
-  /// Starts to fetch what find() most likely looks at.
-  void prefetch(std::uint64_t hash) const {
+  /// Fetches what find() most likely looks at, all of it at the same time: the tags, the preferred place, and the
+  /// ones next to it, where an entry stands that came second. By loads, since a prefetch is dropped where the page's
+  /// translation is not at hand either, and in a large table it seldom is.
+  void fetch(std::uint64_t hash) const {
+    const auto* const tags = reinterpret_cast<const std::byte*>(this);
+    const auto touch = [](const std::byte* byte) {
+      asm volatile("" ::"r"(*static_cast<const volatile std::byte*>(byte)));
+    };
     const std::byte* const preferred = storage_ + preferred_by(hash) * sizeof(Entry);
-    __builtin_prefetch(preferred);
-    __builtin_prefetch(preferred + sizeof(Entry) - 1);
-    __builtin_prefetch(this);
+    touch(tags);
+    touch(preferred);
+    touch(preferred + sizeof(Entry) - 1);
+    touch(std::max(preferred - kCacheLine, tags));
+    touch(std::min(preferred + sizeof(Entry) - 1 + kCacheLine, tags + sizeof *this - 1));
   }
   void prefetch_all() const {
     const auto* const bytes = reinterpret_cast<const std::byte*>(this);
@@ -52,7 +60,7 @@ class Bucket {
   std::uint8_t tag(unsigned slot) const { return tags_[slot]; }
   void set_tag(unsigned slot, std::uint8_t tag) { tags_[slot] = tag; }
 
-  /// The free slot nearest to the preferred one, since that is likely to be in a cache line that prefetch() gets;
+  /// The free slot nearest to the preferred one, since that is likely to be in a cache line that fetch() gets;
   /// kSlots if there is none.
   unsigned free_slot(unsigned preferred) const {
     for (unsigned distance = 0; distance < kSlots; ++distance) {
@@ -62,12 +70,15 @@ class Bucket {
     return kSlots;
   }
 
-  /// The entry with this hash that `matches`, or null.
+  /// The entry with this hash that `matches`, or null. `matches` may be asked of a place where no entry stands: all
+  /// zero, or what the last one left.
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
     const std::uint8_t tag = tag_of(hash);
     const unsigned preferred = preferred_by(hash);
-    if (tags_[preferred] == tag && matches(entry(preferred))) return &entry(preferred);
+    // In this order, since who comes next then depends on the entry alone: that it is there is guessed right. A place
+    // that was never taken is all zero.
+    if (matches(entry(preferred)) && tags_[preferred] == tag) return &entry(preferred);
     // Eight tags at a time: a byte of `different` is zero where the tag is equal. What the borrow makes look equal
     // above a real one is sorted out after.
     constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;

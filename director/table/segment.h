@@ -43,8 +43,8 @@ class Segment {
     return offset >= 0 && static_cast<std::size_t>(offset) < count_ * sizeof(Bucket<Entry>);
   }
 
-  /// Starts to fetch what find() will look at.
-  void prefetch(std::uint64_t hash) const { buckets_[home_of(hash)].prefetch(hash); }
+  /// Fetches what find() will most likely look at.
+  void fetch(std::uint64_t hash) const { buckets_[home_of(hash)].fetch(hash); }
 
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {

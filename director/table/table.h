@@ -29,11 +29,12 @@ class Table {
     return all;
   }
 
+  /// @param matches  see Bucket::find()
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
     for (Segment<Entry>& segment : segments_) {
       if (segment.size() == 0) continue;
-      segment.prefetch(hash);
+      segment.fetch(hash);
       if (Entry* const found = segment.find(hash, matches)) return found;
     }
     return nullptr;
