@@ -39,6 +39,7 @@ function lintGitlab(text) {
 }
 
 /** Values by the schemas of Kubernetes' OpenAPI; names by its types, since a schema lets unknown ones pass. */
+const parsed = new Map();
 function lintKubernetes(text) {
   const complaints = [];
   const documents = YAML.parseAllDocuments(text).map((document) => document.toJS());
@@ -57,11 +58,15 @@ function lintKubernetes(text) {
   });
   const file = path.join(here, 'documents-of-check.mts');  // beside node_modules, in memory alone
   const options = { strict: true, noEmit: true, skipLibCheck: true, module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext, target: ts.ScriptTarget.ES2022, types: [] };
+    moduleResolution: ts.ModuleResolutionKind.NodeNext, target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2022.d.ts'], types: [] };
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists } = host;
-  host.getSourceFile = (name, ...more) =>
-    name === file ? ts.createSourceFile(name, source, options.target) : getSourceFile.call(host, name, ...more);
+  host.getSourceFile = (name, ...more) => {
+    if (name === file) return ts.createSourceFile(name, source, options.target);
+    if (!parsed.has(name)) parsed.set(name, getSourceFile.call(host, name, ...more));
+    return parsed.get(name);
+  };
   host.fileExists = (name) => name === file || fileExists.call(host, name);
   for (const found of ts.getPreEmitDiagnostics(ts.createProgram([file], options, host)))
     complaints.push(ts.flattenDiagnosticMessageText(found.messageText, '\n'));

@@ -55,8 +55,12 @@ std::vector<std::string> lines_of(const std::string& text) {
 /// Everything but times.
 json without_times(json results) {
   for (const char* key : {"started_at", "wall_s"}) results.erase(key);
-  for (json& one : results["cases"])
+  for (json& one : results["cases"]) {
     for (const char* key : {"wall_ms", "virtual_s"}) one.erase(key);
+    if (!one.contains("timeline")) continue;
+    for (json& moment : one["timeline"])
+      for (const char* key : {"at", "left"}) moment.erase(key);
+  }
   return results;
 }
 
