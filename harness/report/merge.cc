@@ -199,8 +199,8 @@ Result<Run> merge_runs(std::vector<RunFile> shards) {
   }
   whole.wall_s = 0;
   for (const RunFile& shard : shards)
-    whole.wall_s = std::max(
-        whole.wall_s, seconds_of(shard.run.started_at) - seconds_of(whole.started_at) + shard.run.wall_s);
+    whole.wall_s =
+        std::max(whole.wall_s, seconds_of(shard.run.started_at) - seconds_of(whole.started_at) + shard.run.wall_s);
   return whole;
 }
 

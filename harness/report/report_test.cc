@@ -245,10 +245,10 @@ TEST_F(WriteReport, LeavesItsFilesAndNothingElse) {
   ASSERT_TRUE(status.ok()) << status.error().message;
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(out)) names.push_back(entry.path().filename());
-  EXPECT_THAT(names, ::testing::UnorderedElementsAre("results.json", "junit.xml", "results.tap", "summary.md",
-                                                     "index.html", "conformance.bundled.json", "conformance.ipvs.json",
-                                                     "SHA256SUMS",
-                                                     "passport.bundled.json"));  // nobody measured the other
+  EXPECT_THAT(names,
+              ::testing::UnorderedElementsAre("results.json", "junit.xml", "results.tap", "summary.md", "index.html",
+                                              "conformance.bundled.json", "conformance.ipvs.json", "SHA256SUMS",
+                                              "passport.bundled.json"));  // nobody measured the other
   EXPECT_TRUE(read_run(content_of(out + "/results.json"), "results.json").ok());
   EXPECT_EQ(content_of(out + "/junit.xml"), to_junit(sample_run()));
 }
