@@ -45,11 +45,11 @@ int merge(const MergeOptions& options) {
   const auto merged = merge_runs(shards);
   if (!merged.ok()) return complain(merged.error());
   const Target target = target_of(options.out);
+  if (const Status copied = gather_evidence(shards, target.dir); !copied.ok()) return complain(copied.error());
   std::error_code error;
   std::filesystem::create_directories(target.dir, error);
   if (error)
     return complain(system_error(fmt::format("--out {}: mkdir({})", options.out, target.dir), error.value()));
-  if (const Status copied = gather_evidence(shards, target.dir); !copied.ok()) return complain(copied.error());
   const Status written =
       target.file.empty() ? write_report(*merged, target.dir) : write_file(target.file, to_text(to_json(*merged)));
   if (!written.ok()) return complain(written.error());
