@@ -253,7 +253,7 @@ TEST(Merge, EvidenceIsWhereTheMergedFileSays) {
     const std::string folder = one["evidence"];
     if (folder.empty()) continue;
     ++cited;
-    EXPECT_THAT(read_file(scratch.path() + "/all/" + folder + "/history.txt"), HasSubstr(" s  add ")) << folder;
+    EXPECT_THAT(read_file(scratch.path() + "/all/" + folder + "/history.txt"), HasSubstr("answered by")) << folder;
   }
   EXPECT_GT(cited, 1);
 }
