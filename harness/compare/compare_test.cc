@@ -30,8 +30,8 @@ CaseResult result(const std::string& id, const std::string& director, Verdict ve
   return out;
 }
 
-Run run_of(const std::string& director) {
-  Run run;
+lvspec::Run run_of(const std::string& director) {
+  lvspec::Run run;
   run.version = "0.1.0";
   run.suite_digest = "d1";
   run.started_at = "2026-12-01T00:00:00Z";
@@ -58,7 +58,7 @@ class Compare : public ::testing::Test {
     std::ofstream(path) << text;
     return path.string();
   }
-  std::string write(const std::string& name, const Run& run) { return write(name, to_text(to_json(run))); }
+  std::string write(const std::string& name, const lvspec::Run& run) { return write(name, to_text(to_json(run))); }
 
   std::string error_of(const std::vector<std::string>& files) {
     const auto sources = read_sources(files);
@@ -70,12 +70,13 @@ class Compare : public ::testing::Test {
 
 TEST_F(Compare, RefusesWhatCannotStandSideBySideAndSaysWhere) {
   const std::string good = write("good/results.json", run_of("bundled"));
-  Run other = run_of("ipvs");
+  lvspec::Run other = run_of("ipvs");
   other.suite_digest = "d2";
   EXPECT_THAT(error_of({good, write("other.json", other)}),
               AllOf(HasSubstr("other.json: suite_digest: \"d2\""), HasSubstr("good/results.json")));
   const std::string text = to_text(to_json(run_of("ipvs")));
-  EXPECT_THAT(error_of({good, write("cut.json", text.substr(0, text.size() / 2))}), HasSubstr("cut.json: not JSON: line"));
+  EXPECT_THAT(error_of({good, write("cut.json", text.substr(0, text.size() / 2))}),
+              HasSubstr("cut.json: not JSON: line"));
   nlohmann::json strange = to_json(run_of("ipvs"));
   strange["schema_version"] = 7;
   EXPECT_THAT(error_of({write("strange.json", strange.dump())}), HasSubstr("strange.json: schema_version: 7"));
@@ -89,7 +90,7 @@ TEST_F(Compare, RefusesWhatCannotStandSideBySideAndSaysWhere) {
 }
 
 TEST_F(Compare, ColumnsOfOneNameAreToldApartByWhatDiffers) {
-  Run old_kernel = run_of("ipvs"), new_kernel = run_of("ipvs"), fault = run_of("bundled");
+  lvspec::Run old_kernel = run_of("ipvs"), new_kernel = run_of("ipvs"), fault = run_of("bundled");
   old_kernel.directors[0].kernel = "Linux 6.1";
   new_kernel.directors[0].kernel = "Linux 6.12";
   fault.rerun += " --fault no-persistence";
@@ -105,11 +106,11 @@ TEST_F(Compare, ColumnsOfOneNameAreToldApartByWhatDiffers) {
 }
 
 TEST_F(Compare, OfARepeatedCaseTheGravestVerdictCounts) {
-  Run run = run_of("bundled");
+  lvspec::Run run = run_of("bundled");
   run.cases = {result("pcc.a", "bundled", Verdict::kPass), result("pcc.a", "bundled", Verdict::kInconclusive),
                result("pcc.a", "bundled", Verdict::kFail), result("pcc.a", "bundled", Verdict::kPass)};
   const std::vector<Source> sources = {{"a", run}};
-  const Run all = together(*columns_of(sources));
+  const lvspec::Run all = together(*columns_of(sources));
   ASSERT_EQ(all.cases.size(), 1U);
   EXPECT_EQ(all.cases[0].verdict, Verdict::kFail);
 }
@@ -130,7 +131,7 @@ TEST_F(Compare, ThePageHoldsEveryCellAndEqualTimelinesOnce) {
 }
 
 TEST_F(Compare, APartialRunGetsNoWord) {
-  Run run = run_of("bundled");
+  lvspec::Run run = run_of("bundled");
   run.catalogue = 262;
   const std::vector<Source> sources = {{"a", run}};
   const auto data = page_data(*columns_of(sources), {}, {});
@@ -138,7 +139,7 @@ TEST_F(Compare, APartialRunGetsNoWord) {
 }
 
 TEST_F(Compare, NothingThatADirectorSaysEndsTheScript) {
-  Run run = run_of("bundled");
+  lvspec::Run run = run_of("bundled");
   run.cases[0].reason = "</script><script>alert(1)</script><!-- \xff {script}";
   const std::vector<Source> sources = {{"a", run}};
   const std::string page = comparison_page(*columns_of(sources), {}, {});

@@ -49,7 +49,7 @@ export function directorCards(data, words, search) {
 }
 
 export function conditions(data, words) {
-  const rows = conditionsOf(data).filter(row => row.differs && row.key !== 'lvspec' || row.key === 'lvspec' && row.differs);
+  const rows = conditionsOf(data).filter(row => row.differs);
   if (data.columns.length < 2) return null;
   if (rows.length === 0) return h('p', {class: 'soft alike'}, '✓ ', words.sameConditions);
   return h('section', {class: 'conditions', id: 'conditions'}, h('h2', {}, '⚠ ', words.conditions), h('p', {}, words.conditionsWhy),
