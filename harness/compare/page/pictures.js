@@ -117,7 +117,7 @@ export function timelineOf(world, words) {
       textAt(left - 8, lane.y + 4, shortAddress(lane.who), {'text-anchor': 'end', class: 'who'}));
     for (const bar of lane.bars) {
       const {tone} = serverOf(bar.by);
-      drawn.push(textAt(left - 8, bar.y + 11, bar.what.split(' ')[0] + ' ' + words.template, {'text-anchor': 'end', class: 'small'}));
+      drawn.push(textAt(left - 8, bar.y + 11, `${bar.what.split(' ')[0]} :${bar.what.split(':').pop()}`, {'text-anchor': 'end', class: 'small'}));
       for (const piece of bar.pieces)
         drawn.push(s('g', {class: `bar s${tone}`},
           s('rect', {x: piece.from, y: bar.y, width: Math.max(4, piece.to - piece.from), height: 14, rx: 3}),
