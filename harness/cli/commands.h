@@ -27,6 +27,8 @@ Action add_explain_command(CLI::App& app, const Catalogue& catalogue, const Law&
 Action add_mutants_command(CLI::App& app, const Catalogue& catalogue);
 Action add_doctor_command(CLI::App& app);
 Action add_fuzz_command(CLI::App& app);
+/// @param law  for the claims in Chinese.
+Action add_compare_command(CLI::App& app, const Law& law);
 Action add_diff_command(CLI::App& app);
 Action add_merge_command(CLI::App& app);
 Action add_verify_command(CLI::App& app);

@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
                                                  {"explain", add_explain_command(app, catalogue, law())},
                                                  {"mutants", add_mutants_command(app, catalogue)},
                                                  {"doctor", add_doctor_command(app)},
+                                                 {"compare", add_compare_command(app, law())},
                                                  {"diff", add_diff_command(app)},
                                                  {"merge", add_merge_command(app)},
                                                  {"verify", add_verify_command(app)},

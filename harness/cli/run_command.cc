@@ -1,5 +1,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -74,9 +75,12 @@ std::size_t place_of(const CaseInfo& info, const Catalogue& catalogue) {
   return static_cast<std::size_t>(found - catalogue.begin());
 }
 
+/// Lab -> the kernels of its guests, "Linux 6.1.176".
+using GuestKernels = std::map<std::string, std::set<std::string>>;
+
 /// Runs each job in the lab of its director, and brings the results back in the order of the jobs.
-Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, const PoolOptions& pool,
-                                            const RunOptions& options,
+Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, PoolOptions pool, const RunOptions& options,
+                                            GuestKernels* kernels,
                                             const std::function<void(const CaseResult&)>& done) {
   std::map<std::string, std::vector<std::size_t>> by_lab;
   for (std::size_t i = 0; i < jobs.size(); ++i) by_lab[lab_for(jobs[i].director, options)].push_back(i);
@@ -85,6 +89,7 @@ Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, const 
     std::vector<Job> here;
     for (const std::size_t place : places) here.push_back(jobs[place]);
     const auto show = [&](std::size_t, const CaseResult& result) { done(result); };
+    pool.on_kernel = [&, &lab = lab](const std::string& kernel) { (*kernels)[lab].insert(kernel); };
     if (lab == "host") LVSPEC_TRY(try_in_child(become_able_to_create_namespaces));
     LVSPEC_ASSIGN(auto found, lab == "host" ? run_jobs(here, pool, show) : run_jobs_in_guests(here, pool, show));
     for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = std::move(found[i]);
@@ -125,6 +130,21 @@ std::string rerun_line(const RunOptions& options) {
   if (options.accel != "tcg") line += " --accel " + options.accel;
   if (options.repeat != 1) line += fmt::format(" --repeat {}", options.repeat);
   return line;
+}
+
+/// Where each director lived, and the guests' kernels in the environment of all.
+void say_where(const RunOptions& options, const GuestKernels& kernels, Run* run) {
+  const std::string host_kernel = run->environment.kernel;
+  std::set<std::string> guests;
+  for (const auto& [lab, names] : kernels) guests.insert(names.begin(), names.end());
+  for (const std::string& kernel : guests) run->environment.kernel += fmt::format(", guest {}", kernel);
+  for (DirectorInfo& director : run->directors) {
+    director.lab = lab_for(director.name, options);
+    for (const Lab& lab : labs_of(options))
+      if (lab.name == director.lab) director.clock = lab.clock;
+    const auto own = kernels.find(director.lab);
+    director.kernel = own == kernels.end() ? host_kernel : fmt::format("{}", fmt::join(own->second, ", "));
+  }
 }
 
 /// The folder is made before anything runs, so that a run does not end in "cannot write".
@@ -202,16 +222,16 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   pool.kernel = options.kernel;
   if (options.lab == "qemu" && pool.kernel.empty()) pool.kernel = "debian:6.1";
   if (options.lab == "qemu" || !options.kernel.empty()) pool.patience *= 3;  // an emulated CPU
-  std::set<std::string> guest_kernels;
-  pool.on_kernel = [&](const std::string& kernel) { guest_kernels.insert(kernel); };
+  GuestKernels guest_kernels;
   auto output = RunOutput::open(options.format, options.out);
   if (!output.ok()) return complain(output.error());
   const auto start = std::chrono::steady_clock::now();
   output->begin(run, jobs.size());
-  auto results = run_in_labs(jobs, pool, options, [&](const CaseResult& result) { output->show(result); });
+  auto results =
+      run_in_labs(jobs, pool, options, &guest_kernels, [&](const CaseResult& result) { output->show(result); });
   if (!results.ok()) return complain(results.error());
   run.cases = std::move(*results);
-  for (const std::string& kernel : guest_kernels) run.environment.kernel += fmt::format(", guest {}", kernel);
+  say_where(options, guest_kernels, &run);
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   fill_passports(catalogue, &run);

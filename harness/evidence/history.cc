@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace lvspec {
 
 void History::add(std::chrono::nanoseconds virtual_time, std::string_view what) {
@@ -18,10 +20,21 @@ void History::add(std::chrono::nanoseconds virtual_time, std::string_view what) 
   }
 }
 
+void History::add(std::chrono::nanoseconds virtual_time, std::string_view what, Moment moment) {
+  add(virtual_time, what);
+  seen(virtual_time, std::move(moment));
+}
+
+void History::seen(std::chrono::nanoseconds virtual_time, Moment moment) {
+  moment.at_s = std::chrono::duration<double>(virtual_time).count();
+  timeline_.add(std::move(moment));
+}
+
 void History::clear() {
   first_.clear();
   last_.clear();
   left_out_ = 0;
+  timeline_ = Timeline();
 }
 
 std::string History::text() const {

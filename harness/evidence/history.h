@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/evidence/timeline.h"
+
 namespace lvspec {
 
 /// What was done in a case and what came of it, in order, with the time of the protocol (not of the wall).
@@ -18,16 +20,22 @@ class History {
 
   /// add(300s, "client1 connect 198.51.100.10:80 -> answered by real2")
   void add(std::chrono::nanoseconds virtual_time, std::string_view what);
+  /// The same, and what a picture shows of it; the moment's time is set here.
+  void add(std::chrono::nanoseconds virtual_time, std::string_view what, Moment moment);
+  /// What a picture shows, and the text does not: what the tables held when a case looked.
+  void seen(std::chrono::nanoseconds virtual_time, Moment moment);
   void clear();
 
   /// Lines as "   300.000 s  client1 connect 198.51.100.10:80 -> answered by real2".
   std::string text() const;
+  const Timeline& timeline() const { return timeline_; }
 
  private:
   std::size_t limit_;
   std::vector<std::string> first_;
   std::deque<std::string> last_;
   std::size_t left_out_ = 0;
+  Timeline timeline_;
 };
 
 }  // namespace lvspec

@@ -107,6 +107,15 @@ Result<std::unique_ptr<DirectorUnderTest>> start_at(World& world, const Node& no
   return factory.start(site);
 }
 
+/// "2 clients, 3 real servers, direct routing, standby": what a picture of the world needs to know.
+std::string words_of(const Topology& topology, bool has_standby) {
+  const char* reach = topology.reach == Reach::kMasqueraded ? "behind NAT"
+                      : topology.reach == Reach::kTunnelled ? "through tunnels"
+                                                            : "direct routing";
+  return fmt::format("{} clients, {} real servers, {}{}", topology.client_count, topology.server_count, reach,
+                     has_standby ? ", standby" : "");
+}
+
 }  // namespace
 
 Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& director) const {
@@ -149,6 +158,7 @@ Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory, c
                                            *standby, topology.standby(AF_INET), topology.standby(AF_INET6)));
     state->one_clock = factory.place == DirectorPlace::kStack && standby->place == DirectorPlace::kStack;
   }
+  state->history.seen({}, {.kind = MomentKind::kWorld, .what = words_of(topology, standby != nullptr)});
   return Bench(std::move(state));
 }
 
@@ -221,7 +231,42 @@ IpAddress Bench::rip_of(const std::string& name, int family) const {
   return IpAddress::of(family == AF_INET6 ? "::1" : "127.0.0.1");
 }
 
-void Bench::note(const std::string& what) { state_->history.add(elapsed(), what); }
+const Timeline& Bench::timeline() const { return state_->history.timeline(); }
+
+void Bench::note(const std::string& what) {
+  state_->history.add(elapsed(), what, {.kind = MomentKind::kStep, .what = what});
+}
+
+void Bench::note_edit(const std::string& what) {
+  state_->history.add(elapsed(), what, {.kind = MomentKind::kEdit, .what = what});
+}
+
+void Bench::note_answer(const std::string& how, const Answer& answer) {
+  const bool answered = answer.outcome == Outcome::kAnswered || answer.outcome == Outcome::kHalfOpen;
+  state_->history.add(elapsed(), how + ": " + text_of(answer),
+                      {.kind = answered ? MomentKind::kAnswer : MomentKind::kNoAnswer,
+                       .who = answer.client.address.str(),
+                       .what = how + " " + text_of(answer.target),
+                       .by = answered ? answer.server : text_of(answer.outcome)});
+}
+
+void Bench::note_sent(const IpAddress& client, const std::string& what) {
+  state_->history.add(elapsed(), what, {.kind = MomentKind::kSent, .who = client.str(), .what = what});
+}
+
+void Bench::note_templates(const std::vector<Entry>& entries) {
+  bool any = false;
+  for (const Entry& entry : entries) {
+    if (!entry.is_template) continue;
+    any = true;
+    state_->history.seen(elapsed(), {.kind = MomentKind::kTemplate,
+                                     .who = entry.client.address.str(),
+                                     .what = entry.protocol + " " + text_of(entry.target),
+                                     .by = name_of(entry.server.address),
+                                     .left_s = std::chrono::duration<double>(entry.expires_in).count()});
+  }
+  if (!any) state_->history.seen(elapsed(), {.kind = MomentKind::kNoTemplate});
+}
 
 VirtualService Bench::with_servers(VirtualService service) const {
   if (service.servers.empty()) {
@@ -239,56 +284,56 @@ VirtualService Bench::with_servers(VirtualService service) const {
 
 Status Bench::add(VirtualService service) {
   service = with_servers(std::move(service));
-  note("add " + service.str());
+  note_edit("add " + service.str());
   return state_->director->add_service(service);
 }
 
 Status Bench::add(const Ruleset& ruleset) {
-  note("apply ruleset\n" + ruleset.str());
+  note_edit("apply ruleset\n" + ruleset.str());
   return apply(*state_->director, ruleset);
 }
 
 Status Bench::edit(const VirtualService& service) {
-  note("edit " + service.title());
+  note_edit("edit " + service.title());
   return state_->director->edit_service(service);
 }
 Status Bench::remove(const ServiceId& service) {
-  note("remove " + service.str());
+  note_edit("remove " + service.str());
   return state_->director->remove_service(service);
 }
 Status Bench::add_server(const ServiceId& service, const RealServer& server) {
-  note("add to " + service.str() + ": " + server.str());
+  note_edit("add to " + service.str() + ": " + server.str());
   return state_->director->add_server(service, server);
 }
 Status Bench::edit_server(const ServiceId& service, const RealServer& server) {
-  note("edit in " + service.str() + ": " + server.str());
+  note_edit("edit in " + service.str() + ": " + server.str());
   return state_->director->edit_server(service, server);
 }
 Status Bench::remove_server(const ServiceId& service, const Endpoint& server) {
-  note("remove from " + service.str() + ": " + server.str());
+  note_edit("remove from " + service.str() + ": " + server.str());
   settle();
   return state_->director->remove_server(service, server);
 }
 Status Bench::clear() {
-  note("clear");
+  note_edit("clear");
   settle();
   return state_->director->clear();
 }
 Status Bench::set_marks(const std::vector<MarkRule>& rules) {
-  for (const MarkRule& rule : rules) note("mark " + rule.str());
+  for (const MarkRule& rule : rules) note_edit("mark " + rule.str());
   return state_->director->set_marks(rules);
 }
 Status Bench::set_sysctl(const std::string& name, int value) {
-  note(fmt::format("sysctl net.ipv4.vs.{} = {}", name, value));
+  note_edit(fmt::format("sysctl net.ipv4.vs.{} = {}", name, value));
   return state_->director->set_sysctl(name, value);
 }
 Status Bench::set_timeouts(std::uint32_t tcp, std::uint32_t tcp_fin, std::uint32_t udp) {
-  note(fmt::format("timeouts {} {} {}", tcp, tcp_fin, udp));
+  note_edit(fmt::format("timeouts {} {} {}", tcp, tcp_fin, udp));
   return state_->director->set_timeouts(tcp, tcp_fin, udp);
 }
 
 Status Bench::zero() {
-  note("zero");
+  note_edit("zero");
   settle();
   return state_->director->zero();
 }
@@ -306,7 +351,7 @@ void Bench::elapse(std::chrono::nanoseconds time) {
     must(state_->lab.elapse(*state_->standby, time));
   }
   state_->elapsed += time;
-  note(fmt::format("{} s have passed", std::chrono::duration<double>(time).count()));
+  state_->history.add(elapsed(), fmt::format("{} s have passed", std::chrono::duration<double>(time).count()));
 }
 
 std::chrono::nanoseconds Bench::elapsed() const {
@@ -318,7 +363,9 @@ std::chrono::nanoseconds Bench::granule(std::chrono::nanoseconds interval) const
 
 Tables Bench::tables() {
   settle();
-  return must(state_->director->tables());
+  Tables tables = must(state_->director->tables());
+  note_templates(tables.entries);
+  return tables;
 }
 
 std::vector<Entry> Bench::templates() {
@@ -346,15 +393,15 @@ ServerState Bench::server(const ServiceId& id, const std::string& name) {
 }
 
 void Bench::stop_server(const std::string& name) {
-  note(name + ": its process ends");
+  note_edit(name + ": its process ends");
   must(state_->servers.stop(name));
 }
 void Bench::restart_server(const std::string& name) {
-  note(name + ": its process starts again");
+  note_edit(name + ": its process starts again");
   must(state_->servers.restart(name));
 }
 void Bench::set_link(const std::string& name, bool up) {
-  note(fmt::format("{}: link {}", name, up ? "up" : "cut"));
+  note_edit(fmt::format("{}: link {}", name, up ? "up" : "cut"));
   for (Node& node : state_->world.nodes())
     if (node.name == name) return must(state_->world.set_link(node, up));
   throw WorldError(Error{fmt::format("there is no node {}", name)});
@@ -369,18 +416,18 @@ DirectorUnderTest& Bench::standby() {
 
 Status Bench::add_to_standby(VirtualService service) {
   service = with_servers(std::move(service));
-  note("standby: add " + service.str());
+  note_edit("standby: add " + service.str());
   return standby().add_service(service);
 }
 
 Status Bench::set_sysctl_of_both(const std::string& name, int value) {
   LVSPEC_TRY(set_sysctl(name, value));
-  note("standby: the same sysctl");
+  note_edit("standby: the same sysctl");
   return standby().set_sysctl(name, value);
 }
 
 Status Bench::start_sync() {
-  note("sync: a master, the standby its backup");
+  note_edit("sync: a master, the standby its backup");
   LVSPEC_TRY(director().start_daemon({.role = SyncRole::kMaster}));
   return standby().start_daemon({.role = SyncRole::kBackup});
 }
@@ -406,13 +453,13 @@ std::vector<Entry> Bench::standby_connections() {
 }
 
 void Bench::fail_over() {
-  note("fail-over: clients reach the standby");
+  note_edit("fail-over: clients reach the standby");
   for (const SyncDaemon& daemon : tables().daemons) must(director().stop_daemon(daemon.role));
   must(state_->world.fail_over());
 }
 
 void Bench::fail_back() {
-  note("fail-back: clients reach the first director again");
+  note_edit("fail-back: clients reach the first director again");
   for (const SyncDaemon& daemon : standby_tables().daemons) must(standby().stop_daemon(daemon.role));
   must(state_->world.fail_back());
 }
@@ -449,7 +496,7 @@ void Bench::keep_evidence(CaseFile& file) {
 Answer BenchClient::connect(const IpAddress& vip, std::uint16_t port, Close close, std::uint16_t from) {
   const Client client(bench_->state_->world.client().netns);
   Answer answer = must(client.connect({.client = {address_, from}, .target = {vip, port}, .close = close}));
-  bench_->note("connect: " + text_of(answer));
+  bench_->note_answer("connect", answer);
   return answer;
 }
 
@@ -464,28 +511,28 @@ std::vector<Answer> BenchClient::connect_at_once(int n, const IpAddress& vip, st
   const std::vector<Attempt> attempts(static_cast<std::size_t>(n),
                                       Attempt{.client = {address_, 0}, .target = {vip, port}});
   std::vector<Answer> answers = must(client.connect_all(attempts, attempts.size()));
-  for (const Answer& answer : answers) bench_->note("connect, with others: " + text_of(answer));
+  for (const Answer& answer : answers) bench_->note_answer("connect, with others", answer);
   return answers;
 }
 
 Answer BenchClient::http(const IpAddress& vip, std::uint16_t port) {
   const Client client(bench_->state_->world.client().netns);
   Answer answer = must(client.http({.client = {address_, 0}, .target = {vip, port}}));
-  bench_->note("http: " + text_of(answer));
+  bench_->note_answer("http", answer);
   return answer;
 }
 
 Answer BenchClient::udp(const IpAddress& vip, std::uint16_t port, std::uint16_t from) {
   const Client client(bench_->state_->world.client().netns);
   Answer answer = must(client.udp({.client = {address_, from}, .target = {vip, port}}));
-  bench_->note("udp: " + text_of(answer));
+  bench_->note_answer("udp", answer);
   return answer;
 }
 
 Connection BenchClient::hold(const IpAddress& vip, std::uint16_t port, std::chrono::milliseconds patience) {
   const Client client(bench_->state_->world.client().netns);
   Connection connection = must(client.open({.client = {address_, 0}, .target = {vip, port}, .patience = patience}));
-  bench_->note("hold open: " + text_of(connection.answer()));
+  bench_->note_answer("hold open", connection.answer());
   return connection;
 }
 
@@ -501,7 +548,7 @@ Answer BenchClient::syn(const IpAddress& vip, std::uint16_t port, std::uint16_t 
   for (const Node& node : world.nodes()) names[node.port.mac] = node.name;
   Answer answer =
       must(probe.syn({.client = {address_, from}, .target = {vip, port}}, world.director().port.mac, names));
-  bench_->note("syn, then silence: " + text_of(answer));
+  bench_->note_answer("syn, then silence", answer);
   return answer;
 }
 
@@ -509,13 +556,13 @@ void BenchClient::send(const std::vector<std::uint8_t>& packet) {
   World& world = bench_->state_->world;
   RawProbe probe = must(RawProbe::open(world.client().netns));
   must(probe.send_packet(packet, world.director().port.mac));
-  bench_->note(fmt::format("send {} bytes of IP", packet.size()));
+  bench_->note_sent(address_, fmt::format("send {} bytes of IP", packet.size()));
 }
 
 Answer BenchClient::ask(const IpAddress& vip, std::uint16_t port, const std::string& question, std::uint16_t from) {
   const Client client(bench_->state_->world.client().netns);
   Answer answer = must(client.udp({.client = {address_, from}, .target = {vip, port}, .question = question}));
-  bench_->note("ask: " + text_of(answer));
+  bench_->note_answer("ask", answer);
   return answer;
 }
 
@@ -524,8 +571,8 @@ void BenchClient::send_segment(const IpAddress& vip, std::uint16_t port, std::ui
   RawProbe probe = must(RawProbe::open(world.client().netns));
   must(probe.send_segment({.source = {address_, from}, .target = {vip, port}, .flags = tcp_flags},
                           world.director().port.mac));
-  bench_->note(
-      fmt::format("segment with flags {:#04x}, {}:{} -> {}:{}", tcp_flags, address_.str(), from, vip.str(), port));
+  bench_->note_sent(address_, fmt::format("segment with flags {:#04x}, {}:{} -> {}:{}", tcp_flags, address_.str(),
+                                          from, vip.str(), port));
 }
 
 void BenchClient::send_datagram(const IpAddress& vip, std::uint16_t port, std::uint16_t from,
@@ -534,8 +581,8 @@ void BenchClient::send_datagram(const IpAddress& vip, std::uint16_t port, std::u
   RawProbe probe = must(RawProbe::open(world.client().netns));
   must(probe.send_datagram({.source = {address_, from}, .target = {vip, port}, .payload = payload},
                            world.director().port.mac));
-  bench_->note(
-      fmt::format("datagram of {} bytes, {}:{} -> {}:{}", payload.size(), address_.str(), from, vip.str(), port));
+  bench_->note_sent(address_, fmt::format("datagram of {} bytes, {}:{} -> {}:{}", payload.size(), address_.str(),
+                                          from, vip.str(), port));
 }
 
 void BenchClient::send_packet(const IpAddress& vip, std::uint8_t protocol, const std::string& transport) {
@@ -543,7 +590,7 @@ void BenchClient::send_packet(const IpAddress& vip, std::uint8_t protocol, const
   RawProbe probe = must(RawProbe::open(world.client().netns));
   must(probe.send_packet({.source = address_, .target = vip, .protocol = protocol, .transport = transport},
                          world.director().port.mac));
-  bench_->note(fmt::format("packet of protocol {}, {} -> {}", protocol, address_.str(), vip.str()));
+  bench_->note_sent(address_, fmt::format("packet of protocol {}, {} -> {}", protocol, address_.str(), vip.str()));
 }
 
 Lab host_lab() {

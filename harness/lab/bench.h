@@ -220,6 +220,8 @@ class Bench {
   void on_close(std::function<void(Bench&)> action);
   /// A line of the history, for a step that a case takes by its own means.
   void note(const std::string& what);
+  /// What happened so far, for a picture.
+  std::vector<Moment> moments() const { return timeline().moments(); }
   /// The evidence of a case that failed: history, tables, the director's log, topology, a pcapng for each link.
   void keep_evidence(CaseFile& file);
 
@@ -229,6 +231,13 @@ class Bench {
   struct State;
   explicit Bench(std::unique_ptr<State> state);
   void settle();
+  const Timeline& timeline() const;
+  /// A line of the history that a picture shows as an edit.
+  void note_edit(const std::string& what);
+  void note_answer(const std::string& how, const Answer& answer);
+  void note_sent(const IpAddress& client, const std::string& what);
+  /// What a case that looks at the tables sees of templates.
+  void note_templates(const std::vector<Entry>& entries);
   VirtualService with_servers(VirtualService service) const;
 
   std::unique_ptr<State> state_;

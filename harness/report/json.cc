@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "harness/report/moments_json.h"
 #include "harness/report/tally.h"
 
 namespace lvspec {
@@ -15,6 +16,8 @@ using nlohmann::json;
 
 /// JSON has no NaN and no infinity; a clock that yields one is a bug that must not cost the user the report.
 double finite(double value) { return std::isfinite(value) ? value : 0; }
+
+json to_json(const Looks& looks) { return {{"held", looks.held}, {"failed", looks.failed}}; }
 
 /// Reads the members of one JSON object and remembers the first thing that is wrong, with its place.
 /// After an error every further read yields an empty value; the caller looks at the error once, at the end.
@@ -126,6 +129,20 @@ class Reader {
   std::string* error_;
 };
 
+Looks read_looks(const Reader& in) { return {.held = in.count("held"), .failed = in.count("failed")}; }
+
+Moment read_moment(const Reader& in) {
+  Moment out;
+  out.kind = in.name("kind", moment_kind_of, "kind of moment");
+  out.at_s = in.number("at");
+  if (in.has("who")) out.who = in.text("who");
+  if (in.has("what")) out.what = in.text("what");
+  if (in.has("by")) out.by = in.text("by");
+  if (in.has("left")) out.left_s = in.number("left");
+  if (in.has("times")) out.times = in.count("times");
+  return out;
+}
+
 CaseResult read_case(const Reader& in) {
   CaseResult out;
   out.info.id = in.text("id");
@@ -144,13 +161,23 @@ CaseResult read_case(const Reader& in) {
                             .expected = failure.text("expected"),
                             .actual = failure.text("actual"),
                             .where = failure.text("where"),
-                            .believed = failure.text("believed")});
+                            .believed = failure.text("believed"),
+                            .view = failure.has("view") && failure.text("view") == name_of(View::kInside)
+                                        ? View::kInside
+                                        : View::kOutside});
   });
   out.virtual_s = in.number("virtual_s");
   out.wall_ms = in.number("wall_ms");
   out.evidence = in.text("evidence");
   out.rerun = in.text("rerun");
-  // Absent from what older versions wrote.
+  // What follows is absent from what older versions wrote.
+  if (in.has("views")) {
+    const Reader views = in.object("views");
+    out.outside = read_looks(views.object("outside"));
+    out.inside = read_looks(views.object("inside"));
+  }
+  if (in.has("timeline"))
+    in.for_each_object("timeline", [&](const Reader& moment) { out.timeline.push_back(read_moment(moment)); });
   if (!in.has("measurements")) return out;
   in.for_each_object("measurements", [&](const Reader& cell) {
     Measurement read{
@@ -196,10 +223,17 @@ Run read_whole(const Reader& in, std::string* error) {
   }
   run.environment = read_environment(in.object("environment"));
   in.for_each_object("directors", [&](const Reader& director) {
+    const auto place = [&](const char* key, const std::string& otherwise) {
+      return director.has(key) ? director.text(key) : otherwise;
+    };
     run.directors.push_back({.name = director.text("name"),
                              .version = director.text("version"),
                              .capabilities = director.texts("capabilities"),
-                             .passport = director.text_map("passport")});
+                             .passport = director.text_map("passport"),
+                             .lab = place("lab", run.environment.lab),
+                             .clock = place("clock", run.environment.clock),
+                             .kernel = place("kernel", run.environment.kernel),
+                             .profile = place("profile", "")});
   });
   run.guidance = {.words = in.text_map("words"), .likely = in.text_map("likely_causes")};
   in.for_each_object("cases", [&](const Reader& one) { run.cases.push_back(read_case(one)); });
@@ -222,7 +256,8 @@ json to_json(const CaseResult& result) {
                         {"expected", failure.expected},
                         {"actual", failure.actual},
                         {"where", failure.where},
-                        {"believed", failure.believed}});
+                        {"believed", failure.believed},
+                        {"view", name_of(failure.view)}});
   }
   json measurements = json::array();
   for (const Measurement& cell : result.measurements) {
@@ -231,6 +266,8 @@ json to_json(const CaseResult& result) {
     measurements.push_back(
         {{"table", cell.table}, {"at", std::move(at)}, {"value", cell.value}, {"parts", cell.parts}});
   }
+  json timeline = json::array();
+  for (const Moment& moment : result.timeline) timeline.push_back(to_json(moment));
   return {{"id", result.info.id},
           {"suite", result.info.suite()},
           {"title", result.info.claim},
@@ -242,12 +279,14 @@ json to_json(const CaseResult& result) {
           {"verdict", name_of(result.verdict)},
           {"reason", result.reason},
           {"assertions", result.assertions},
+          {"views", {{"outside", to_json(result.outside)}, {"inside", to_json(result.inside)}}},
           {"failures", std::move(failures)},
           {"virtual_s", finite(result.virtual_s)},
           {"wall_ms", finite(result.wall_ms)},
           {"evidence", result.evidence},
           {"rerun", result.rerun},
-          {"measurements", std::move(measurements)}};
+          {"measurements", std::move(measurements)},
+          {"timeline", std::move(timeline)}};
 }
 
 json to_json(const Environment& environment) {
@@ -275,10 +314,9 @@ json summary_of(const Run& run) {
 }
 
 json to_json(const DirectorInfo& director) {
-  return {{"name", director.name},
-          {"version", director.version},
-          {"capabilities", director.capabilities},
-          {"passport", director.passport}};
+  return {{"name", director.name},         {"version", director.version}, {"capabilities", director.capabilities},
+          {"passport", director.passport}, {"lab", director.lab},         {"clock", director.clock},
+          {"kernel", director.kernel},     {"profile", director.profile}};
 }
 
 json shard_of(const Run& run) { return {{"index", run.shard}, {"of", run.shards}}; }

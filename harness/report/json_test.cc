@@ -130,6 +130,12 @@ TEST(Line, OfHalfACaseIsAnError) {
 void expect_same_members(const json& schema, const json& value, const std::string& place) {
   if (schema.contains("items")) {
     for (const json& item : value) expect_same_members(schema["items"], item, place + "[]");
+  } else if (place == "run.cases[].timeline[]") {
+    // Of a moment what is empty, zero or one is left out: there are dozens of them in every case.
+    for (const auto& [key, member] : value.items()) {
+      ASSERT_TRUE(schema["properties"].contains(key)) << place << "." << key;
+      expect_same_members(schema["properties"][key], member, place + "." + key);
+    }
   } else if (schema.contains("properties")) {
     EXPECT_EQ(schema["additionalProperties"], false) << place;
     EXPECT_EQ(schema["required"].size(), schema["properties"].size()) << place;

@@ -46,6 +46,8 @@ std::string_view name_of(Level level) {
   LVSPEC_CHECK(false);
 }
 
+std::string_view name_of(View view) { return view == View::kInside ? "inside" : "outside"; }
+
 std::string_view name_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::kPass:

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "harness/base/moment.h"
+
 namespace lvspec {
 
 /// How binding a case is. Only must-cases decide a suite's word.
@@ -57,6 +59,15 @@ struct CaseInfo {
   std::string suite() const { return id.substr(0, id.find('.')); }
 };
 
+/// From where a case looks: at what clients and servers saw, or at what the director's tables say.
+enum class View { kOutside, kInside };
+std::string_view name_of(View view);  ///< "outside", "inside"
+
+/// How many looks from one view held, and how many did not.
+struct Looks {
+  int held = 0, failed = 0;
+};
+
 /// One thing that a case looked at.
 struct Assertion {
   bool held = false;
@@ -65,6 +76,7 @@ struct Assertion {
   std::string actual;
   std::string where;       ///< "suites/pcc/pcc_test.cc:41"
   std::string believed{};  ///< the director's tables at that moment, several lines; of the first failure only
+  View view = View::kOutside;
 };
 
 /// One value that a case measured: a cell of a table in the report.
@@ -81,12 +93,14 @@ struct CaseResult {
   Verdict verdict = Verdict::kHarnessError;
   std::string reason;               ///< one line; empty for PASS
   int assertions = 0;               ///< how many were evaluated
+  Looks outside{}, inside{};        ///< the same by view
   std::vector<Assertion> failures;  ///< those that did not hold
   double virtual_s = 0;             ///< protocol time that passed
   double wall_ms = 0;
   std::string evidence;  ///< folder, relative to the report; empty where nothing was kept
   std::string rerun;     ///< the command that shows it again
   std::vector<Measurement> measurements{};
+  std::vector<Moment> timeline{};  ///< what happened, in a few words; worlds one after the other
 };
 
 struct DirectorInfo {
@@ -94,6 +108,11 @@ struct DirectorInfo {
   std::vector<std::string> capabilities;  ///< "ipv4", "ipv6", "tables", "marks", "port0", "mask", "dr", ...
   std::map<std::string, std::string>
       passport;  ///< measured, not judged: "window.renewed-by" -> "each new connection"
+  // Where this one was run: a run may have one director in host and another in a guest.
+  std::string lab{};      ///< "host", "uml"
+  std::string clock{};    ///< in words
+  std::string kernel{};   ///< whose network stack it had: "Linux 6.1.176"
+  std::string profile{};  ///< "keepalived-vrrp": which of its configurations, where it has several
 };
 
 struct Environment {

@@ -76,7 +76,10 @@ Run clean_run() {
       {.name = "bundled",
        .version = "0.1.0",
        .capabilities = {"dr", "ipv4", "ipv6", "marks", "port0", "tables"},
-       .passport = {{"window starts", "with the first SYN"}, {"window renewed by", "each new connection"}}}};
+       .passport = {{"window starts", "with the first SYN"}, {"window renewed by", "each new connection"}},
+       .lab = "host",
+       .clock = "virtual",
+       .kernel = "Linux 6.1.0-41-amd64"}};
   run.cases = {passed("ppc.same-client-sticks", "bundled"), passed("ppc.other-client-rotates", "bundled"),
                passed("expiry.default-window", "bundled", Level::kShould)};
   run.selected = run.catalogue = 3;
@@ -86,8 +89,12 @@ Run clean_run() {
 Run sample_run(int cases_per_suite) {
   Run run = clean_run();
   run.rerun = "ci/lvspec run --director bundled --director ipvs --out report";
-  run.directors.push_back(
-      {.name = "ipvs", .version = "Linux 6.1.176, ipvsadm 1.31", .capabilities = {"dr"}, .passport = {}});
+  run.directors.push_back({.name = "ipvs",
+                           .version = "Linux 6.1.176, ipvsadm 1.31",
+                           .capabilities = {"dr"},
+                           .passport = {},
+                           .lab = "uml",
+                           .kernel = "Linux 6.1.176"});
   run.cases.clear();
   for (const char* director : {"bundled", "ipvs"}) {
     for (const char* suite : {"ppc", "pcc", "fwmark", "expiry"}) {
@@ -98,6 +105,22 @@ Run sample_run(int cases_per_suite) {
     }
   }
   run.cases.push_back(failed_case());
+  run.cases.back().outside = {.held = 1, .failed = 2};
+  run.cases.back().failures[0].view = View::kInside;
+  run.cases.back().timeline = {{.kind = MomentKind::kWorld, .what = "2 clients, 3 real servers, direct routing"},
+                               {.kind = MomentKind::kAnswer,
+                                .at_s = 1.5,
+                                .who = "192.0.2.1",
+                                .what = "connect :80",
+                                .by = "real2",
+                                .times = 3},
+                               {.kind = MomentKind::kTemplate,
+                                .at_s = 1.5,
+                                .who = "192.0.2.1",
+                                .what = "TCP :0",
+                                .by = "real2",
+                                .left_s = 299},
+                               {.kind = MomentKind::kGap, .at_s = 1.5, .times = 12}};
   run.cases.push_back(passed("pcc.same-client-all-ports", "ipvs"));
   CaseResult should = failed_case();
   should.info.id = "ppc.listing-shows-the-window";

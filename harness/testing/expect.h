@@ -7,6 +7,7 @@
 
 #include "harness/base/world_error.h"
 #include "harness/testing/recorder.h"
+#include "harness/testing/view.h"
 
 /// The looks that a case may take. Each is counted and, when it does not hold, kept with its words, so that a case
 /// that looked at nothing is noticed and a failure can be told in every report. Looks that would not be counted are
@@ -40,6 +41,7 @@ class Look {
     Assertion assertion;
     assertion.held = matcher.MatchAndExplain(value, &explanation);
     assertion.what = expression;
+    assertion.view = view_of<T>(expression);
     std::ostringstream expected;
     matcher.DescribeTo(&expected);
     assertion.expected = expected.str();
@@ -74,6 +76,7 @@ inline void obeyed(const Status& status, const char* expression, const char* fil
   if (status.error().kind != ErrorKind::kDirector) throw WorldError(status.error());
   Assertion assertion;
   assertion.what = expression;
+  assertion.view = View::kInside;
   assertion.expected = "is obeyed";
   assertion.actual = status.error().message;
   assertion.where = std::string(file) + ":" + std::to_string(line);

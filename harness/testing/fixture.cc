@@ -30,6 +30,7 @@ Result<Bench> DirectorTest::build(const BenchPlan& plan) {
     Recorder& recorder = Recorder::current();
     recorder.belief = nullptr;
     last_bench().elapsed += closing.elapsed();
+    for (const Moment& moment : closing.moments()) last_bench().timeline.add(moment);
     std::set<std::string> asked;
     for (const Sighting& sighting : closing.sightings()) asked.insert(sighting.server);
     recorder.bench_closes(closing.server_count(), asked);

@@ -35,10 +35,11 @@ class DirectorTest : public ::testing::Test {
   void SetUp() override { Recorder::current().belief = nullptr; }
 };
 
-/// Evidence folder of the case that runs now and the protocol time it took; read by the worker.
+/// Evidence folder of the case that runs now, the protocol time it took and what happened; read by the worker.
 struct LastBench {
   std::string evidence;
   std::chrono::nanoseconds elapsed{0};
+  Timeline timeline{};
 };
 LastBench& last_bench();
 

@@ -15,6 +15,8 @@ void Recorder::start() {
 
 void Recorder::looked(Assertion assertion) {
   ++looks_;
+  Looks& looks = assertion.view == View::kInside ? inside_ : outside_;
+  ++(assertion.held ? looks.held : looks.failed);
   if (assertion.held) return;
   // What the director believed when it went wrong; later steps change its tables.
   if (failures_.empty() && belief) assertion.believed = belief();
@@ -28,6 +30,8 @@ void Recorder::refused(const Error& error) {
 
 void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseResult* result) const {
   result->assertions = looks_;
+  result->outside = outside_;
+  result->inside = inside_;
   result->failures = failures_;
   result->measurements = cells_;
   if (!failures_.empty()) {

@@ -50,6 +50,7 @@ class Recorder {
 
  private:
   int looks_ = 0;
+  Looks outside_, inside_;
   std::vector<Assertion> failures_;
   std::optional<Error> refusal_;
   std::string measured_;

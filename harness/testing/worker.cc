@@ -140,6 +140,7 @@ CaseResult Worker::run(const CaseInfo& info, const std::string& director, const 
   result.wall_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   result.virtual_s = std::chrono::duration<double>(last_bench().elapsed).count();
   result.evidence = last_bench().evidence;
+  result.timeline = last_bench().timeline.moments();
   Recorder::current().conclude(ear_->failed(), ear_->text(), &result);
   return result;
 }

@@ -1,0 +1,118 @@
+// Every word of the page, in the languages that it speaks.
+
+const EN = {
+  title: 'lvspec compare', subtitle: 'Does each client stay on its real server?',
+  cases: n => `${n} promise${n === 1 ? '' : 's'}`,
+  agree: (same, all) => `All directors agree on ${same} of ${all} promises.`,
+  oneOnly: (held, all) => `${held} of ${all} promises are kept.`,
+  differ: n => `They differ in ${n}.`, differMust: n => `${n} of these ${n === 1 ? 'is a' : 'are'} must.`,
+  noDifference: 'They differ in none.',
+  skip: 'Skip to the grid', search: 'Search', searchHint: 'is:different  only:ipvs  none(pass)  FR-61  words',
+  shown: (n, all) => `${n} of ${all} shown`, all: 'All', different: 'Different', failing: 'Broken', must: 'Must',
+  help: 'Help', close: 'Close', theme: 'Light or dark', clear: 'Clear',
+  verdicts: 'At a glance', of: 'of', kept: 'kept', level: {must: 'must', should: 'should', info: 'info'},
+  capabilities: 'declares', noCapabilities: 'declares nothing', breaks: n => `breaks ${n}`,
+  alone: n => `${n} of them alone`, notAsked: n => `${n} not asked`,
+  conditions: 'Not run alike', conditionsWhy: 'Before you read a difference as a fault: these conditions were not the same.',
+  sameConditions: 'All directors were run under the same conditions.',
+  differences: 'Where they differ, and why it matters', differencesWhy: 'The most binding first. Choose one for its story.',
+  keeps: 'keeps it', breaksIt: 'breaks it', others: 'said', more: n => `Show all ${n} in the grid`, met: 'Users met it',
+  grid: 'Every promise, every director', area: 'area', promise: 'promise', nothing: 'No promise fits this search.',
+  views: 'views', outside: 'outside', inside: 'inside', outsideLong: 'Outside: what clients and servers saw',
+  insideLong: 'Inside: what the director’s tables say', held: 'held', failed: 'failed', notLooked: 'not looked at',
+  view: (name, held, failed) => `${name}: ${held} held, ${failed} failed`,
+  table: {'server-gone': 'When a server goes away', passport: 'Passports: what each director does'},
+  tableWhy: {'server-gone': 'What a client meets after its server is gone, measured, not judged.',
+             passport: 'Measured, not judged: what starts, renews and ends the window, and what the key is.'},
+  measured: 'Measured', notMeasured: 'not measured', different_row: 'differs',
+  where: 'Where this was run', key: {lab: 'lab', clock: 'clock', kernel: 'kernel', machine: 'machine', cpus: 'processors',
+    privilege: 'privilege', lvspec: 'lvspec', selected: 'cases run'},
+  director: 'director', version: 'version', started: 'started', again: 'again', file: 'results',
+  story: 'Story', clause: 'What the law says', reports: 'Where users met it', expected: 'Expected', actual: 'Observed',
+  looked: 'Looked at', believed: 'The director’s tables then', timeline: 'What happened',
+  noTimeline: 'No timeline was recorded.', share: 'Who answered', world: 'The world', packets: 'Packets', evidence: 'Evidence',
+  noEvidence: 'None was kept: it is of cases that fail.', seeAgain: 'See it again', copy: 'Copy', copied: 'Copied', reason: 'Reason',
+  likely: 'Likely cause', measuredHere: 'Measured', notRun: 'This case was not run on this director.',
+  time: (virtual, wall) => `${virtual} of protocol time in ${wall}`, assertions: n => `${n} look${n === 1 ? '' : 's'}`,
+  unlike: 'These directors were not run alike; see “Not run alike” above.', previous: 'Previous promise', next: 'Next promise',
+  client: 'client', clients: 'clients', servers: 'servers', edits: 'edits', left: 'left',
+  noTemplate: 'no template', gap: n => `${n} left out`, compressed: 'Pauses are drawn shorter than they were.',
+  curve: 'seconds since the client was first seen; up: still remembered', nobody: 'nobody answered', standby: 'standby',
+  legendAnswer: 'answered by the server of this number', legendNone: 'not answered', legendSent: 'sent, nobody listens',
+  legendTemplate: 'template, with the time left', legendEdit: 'edit',
+  legend: 'Legend', views_legend: 'Under each verdict the two views: outside, inside.', print: 'Print: two A4 pages.',
+  verdict: {PASS: 'kept', FAIL: 'broken', INFO: 'measured', UNSUPPORTED: 'not claimed', 'ENV-SKIP': 'not possible here',
+    INCONCLUSIVE: 'inconclusive', XFAIL: 'broken as announced', XPASS: 'kept, against the announcement',
+    'HARNESS-ERROR': 'harness error', none: 'not run'},
+  helpTitle: 'Keys and search', helpKeys: [['j k ↓ ↑', 'next, previous promise'], ['← →', 'other director'],
+    ['Enter', 'story of the cell'], ['/', 'search'], ['Esc', 'close; then clear the search'], ['?', 'this help']],
+  helpWords: [['is:different', 'directors gave different verdicts'], ['is:failing', 'somebody breaks it'],
+    ['only:ipvs', 'ipvs alone breaks what all others keep'], ['ipvs:fail', 'what one director said'],
+    ['none(pass) all(pass) any(fail) one(fail)', 'how many directors'], ['must should info', 'level'],
+    ['suite:pcc', 'one area'], ['inside:failed', 'a view that failed'], ['FR-61 TPL-06', 'field report or clause that is cited'],
+    ['words', 'of the promise, its name or the reason'], ['-word', 'not']],
+  seconds: 's', minutes: 'min', hours: 'h', ms: 'ms', word: word => word,
+};
+
+const ZH = {
+  title: 'lvspec 对比', subtitle: '每个客户端是否一直留在它的真实服务器上？',
+  cases: n => `${n} 项要求`,
+  agree: (same, all) => `${all} 项要求中，各调度器在 ${same} 项上一致。`,
+  oneOnly: (held, all) => `${all} 项要求中满足 ${held} 项。`,
+  differ: n => `有 ${n} 项不同。`, differMust: n => `其中 ${n} 项为必须。`, noDifference: '没有不同。',
+  skip: '跳到表格', search: '搜索', searchHint: 'is:different  only:ipvs  none(pass)  FR-61  文字',
+  shown: (n, all) => `显示 ${n} / ${all}`, all: '全部', different: '有差异', failing: '不符合', must: '必须',
+  help: '帮助', close: '关闭', theme: '浅色或深色', clear: '清除',
+  verdicts: '一览', of: '/', kept: '满足', level: {must: '必须', should: '应当', info: '测量'},
+  capabilities: '声明支持', noCapabilities: '没有声明', breaks: n => `不符合 ${n} 项`, alone: n => `其中 ${n} 项只有它不符合`,
+  notAsked: n => `${n} 项没有测试`,
+  conditions: '运行条件不同', conditionsWhy: '把差异当作缺陷之前请先看：下列条件并不相同。',
+  sameConditions: '所有调度器在相同条件下运行。',
+  differences: '哪里不同，为什么重要', differencesWhy: '约束最强的在前。点选一项看经过。',
+  keeps: '满足', breaksIt: '不符合', others: '结果', more: n => `在表格中显示全部 ${n} 项`, met: '用户遇到过',
+  grid: '每项要求，每个调度器', area: '领域', promise: '要求', nothing: '没有要求符合这个搜索。',
+  views: '视角', outside: '外部', inside: '内部', outsideLong: '外部：客户端和服务器看到的', insideLong: '内部：调度器的表里写的',
+  held: '成立', failed: '不成立', notLooked: '没有查看', view: (name, held, failed) => `${name}：${held} 成立，${failed} 不成立`,
+  table: {'server-gone': '服务器消失时', passport: '护照：各调度器的行为'},
+  tableWhy: {'server-gone': '服务器消失后客户端会遇到什么；只测量，不评判。',
+             passport: '只测量，不评判：什么开始、刷新和结束保持窗口，以什么为键。'},
+  measured: '测量', notMeasured: '没有测量', different_row: '不同',
+  where: '运行环境', key: {lab: '实验室', clock: '时钟', kernel: '内核', machine: '机器', cpus: '处理器', privilege: '权限',
+    lvspec: 'lvspec', selected: '运行的用例'},
+  director: '调度器', version: '版本', started: '开始', again: '重新运行', file: '结果文件',
+  story: '经过', clause: '规则原文', reports: '用户在哪里遇到', expected: '期望', actual: '观察到', looked: '查看的是',
+  believed: '当时调度器的表', timeline: '发生了什么', noTimeline: '没有记录时间线。', share: '谁回答了', world: '测试环境',
+  packets: '报文', evidence: '证据', noEvidence: '没有保留：只保留失败用例的证据。', seeAgain: '再看一次', copy: '复制', copied: '已复制',
+  reason: '原因', likely: '可能的原因', measuredHere: '测量值', notRun: '这个调度器没有运行此用例。',
+  time: (virtual, wall) => `协议时间 ${virtual}，实际 ${wall}`, assertions: n => `${n} 次查看`,
+  unlike: '这些调度器的运行条件不同；见上面的“运行条件不同”。', previous: '上一项', next: '下一项',
+  client: '客户端', clients: '客户端', servers: '服务器', edits: '修改', left: '剩余', noTemplate: '没有模板',
+  gap: n => `略去 ${n} 项`, compressed: '停顿画得比实际短。', curve: '首次见到客户端后的秒数；在上：仍被记住', nobody: '无人回答', standby: '备机',
+  legendAnswer: '由这个编号的服务器回答', legendNone: '没有回答', legendSent: '只发送，不等回答', legendTemplate: '模板及剩余时间', legendEdit: '修改',
+  legend: '图例', views_legend: '每个结论下面是两个视角：外部、内部。', print: '打印：两页 A4。',
+  verdict: {PASS: '满足', FAIL: '不符合', INFO: '已测量', UNSUPPORTED: '未声明支持', 'ENV-SKIP': '此处无法测试', INCONCLUSIVE: '无定论',
+    XFAIL: '如预告不符合', XPASS: '与预告相反，满足', 'HARNESS-ERROR': '测试工具错误', none: '未运行'},
+  helpTitle: '按键和搜索', helpKeys: [['j k ↓ ↑', '下一项、上一项'], ['← →', '另一个调度器'], ['Enter', '看这一格的经过'],
+    ['/', '搜索'], ['Esc', '关闭；再按则清除搜索'], ['?', '本帮助']],
+  helpWords: [['is:different', '调度器的结论不同'], ['is:failing', '有调度器不符合'], ['only:ipvs', '只有 ipvs 不符合，其他都满足'],
+    ['ipvs:fail', '某个调度器的结论'], ['none(pass) all(pass) any(fail) one(fail)', '多少个调度器'], ['must should info', '级别'],
+    ['suite:pcc', '一个领域'], ['inside:failed', '某个视角不成立'], ['FR-61 TPL-06', '引用的问题报告或规则'],
+    ['文字', '要求、名称或原因中的文字'], ['-文字', '不含']],
+  seconds: '秒', minutes: '分', hours: '小时', ms: '毫秒',
+  word: word => word.replace(/^partial: (\d+) of (\d+)$/, '部分：$1 / $2').replace('does not conform', '不符合')
+    .replace(/^conforms, with (\d+) deviations? below must$/, '符合，另有 $1 项低于必须的偏差')
+    .replace('conforms, more than was announced', '符合，超过预告').replace(/^conforms$/, '符合')
+    .replace('not judged: harness error', '未评判：测试工具错误').replace('inconclusive', '无定论').replace('nothing asserted', '没有查看任何东西'),
+};
+
+export const wordsFor = language => (language === 'zh' ? ZH : EN);
+
+/** 0.041 -> "41 ms", 300 -> "300 s", 5400 -> "1.5 h" */
+export function duration(seconds, words) {
+  const round = value => String(Math.round(value * 10) / 10);
+  if (seconds === 0) return `0 ${words.seconds}`;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ${words.ms}`;
+  if (seconds < 1000) return `${round(seconds)} ${words.seconds}`;
+  if (seconds < 6000) return `${round(seconds / 60)} ${words.minutes}`;
+  return `${round(seconds / 3600)} ${words.hours}`;
+}
