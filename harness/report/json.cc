@@ -16,6 +16,12 @@ using nlohmann::json;
 /// JSON has no NaN and no infinity; a clock that yields one is a bug that must not cost the user the report.
 double finite(double value) { return std::isfinite(value) ? value : 0; }
 
+json names_of(const std::vector<Profile>& profiles) {
+  json names = json::array();
+  for (const Profile profile : profiles) names.push_back(name_of(profile));
+  return names;
+}
+
 json to_json(const CaseResult& result) {
   json failures = json::array();
   for (const Assertion& failure : result.failures) {
@@ -39,6 +45,7 @@ json to_json(const CaseResult& result) {
           {"clauses", result.info.clauses},
           {"field_reports", result.info.field_reports},
           {"test", result.info.test},
+          {"profiles", names_of(result.info.profiles)},
           {"director", result.director},
           {"verdict", name_of(result.verdict)},
           {"reason", result.reason},
@@ -193,6 +200,11 @@ CaseResult read_case(const Reader& in) {
   out.info.clauses = in.texts("clauses");
   out.info.field_reports = in.texts("field_reports");
   out.info.test = in.text("test");
+  if (in.has("profiles")) {  // absent from what older versions wrote
+    out.info.profiles.clear();
+    for (const std::string& name : in.texts("profiles"))
+      if (const auto profile = profile_of(name)) out.info.profiles.push_back(*profile);
+  }
   out.director = in.text("director");
   out.verdict = in.name("verdict", verdict_of, "verdict");
   out.reason = in.text("reason");
@@ -248,6 +260,10 @@ Run read_whole(const Reader& in, std::string* error) {
                              .version = director.text("version"),
                              .capabilities = director.texts("capabilities"),
                              .passport = director.text_map("passport")});
+    if (!director.has("profile")) return;  // absent from what older versions wrote
+    run.directors.back().profile = director.name("profile", profile_of, "profile");
+    run.directors.back().selected = director.count("selected");
+    run.directors.back().catalogue = director.count("catalogue");
   });
   run.guidance = {.words = in.text_map("words"), .likely = in.text_map("likely_causes")};
   in.for_each_object("cases", [&](const Reader& one) { run.cases.push_back(read_case(one)); });
@@ -269,7 +285,10 @@ json to_json(const Run& run) {
     directors.push_back({{"name", director.name},
                          {"version", director.version},
                          {"capabilities", director.capabilities},
-                         {"passport", director.passport}});
+                         {"passport", director.passport},
+                         {"profile", name_of(director.profile)},
+                         {"selected", director.selected},
+                         {"catalogue", director.catalogue}});
   }
   json cases = json::array();
   for (const CaseResult& result : run.cases) cases.push_back(to_json(result));
