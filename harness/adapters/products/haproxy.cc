@@ -16,6 +16,7 @@ constexpr std::chrono::milliseconds kTaught{5500};
 
 std::string balance_of(const std::string& scheduler) {
   if (scheduler == "lc" || scheduler == "wlc") return "leastconn";
+  if (scheduler == "fo") return "first";
   return scheduler == "sh" ? "source" : "roundrobin";
 }
 
@@ -44,7 +45,7 @@ class Haproxy : public Product {
           const ProductOptions& options)
       : Product(site, std::move(netns), std::move(fence), std::move(identity),
                 {.protocols = {Protocol::kTcp},
-                 .schedulers = {"rr", "wrr", "lc", "wlc", "sh"},
+                 .schedulers = {"rr", "wrr", "lc", "wlc", "sh", "fo"},
                  .masks = true,
                  .server_ports = true},
                 options) {}
@@ -130,7 +131,12 @@ class Haproxy : public Product {
         text += fmt::format("  stick-table type {} size 100k expire {}s peers lvspec\n  stick on src{}\n",
                             v6 ? "ipv6" : "ip", *service.persistent_s, mask);
       }
-      for (const RealServer& server : service.servers)
+      std::vector<RealServer> servers = service.servers;
+      // `first` takes the first in the list, fo the heaviest.
+      if (service.scheduler == "fo")
+        std::stable_sort(servers.begin(), servers.end(),
+                         [](const auto& x, const auto& y) { return x.weight > y.weight; });
+      for (const RealServer& server : servers)
         text += fmt::format("  server {}-{} {} weight {}\n", server.address.str(), server.port,
                             server.endpoint().str(), weight_in(service, server));
     }
