@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <optional>
 
@@ -61,7 +62,7 @@ void expect_unclaimed(const Status& status, const std::string& sentence) {
 
 TEST_F(ProductsTest, WhatIsNotClaimedIsRefusedInOneSentenceAndChangesNothing) {
   for (const std::string name : {"haproxy", "nginx", "pen"}) {
-    const auto director = started(name);
+    const auto director = started(name, {.real_time = true});
     if (director == nullptr) continue;
     ASSERT_TRUE(director->add_service(service_).ok());
     const std::string before = director->configuration();
@@ -84,7 +85,7 @@ TEST_F(ProductsTest, AnOrderThatMakesNoSenseIsRefusedAsTheKernelWould) {
 }
 
 TEST_F(ProductsTest, TheConfigurationSaysWhatWasOrdered) {
-  const auto director = started("haproxy");
+  const auto director = started("haproxy", {.real_time = true});
   if (director == nullptr) GTEST_SKIP() << "needs haproxy";
   const Status added = director->add_service(service_);
   ASSERT_TRUE(added.ok()) << added.error().message;
@@ -93,11 +94,20 @@ TEST_F(ProductsTest, TheConfigurationSaysWhatWasOrdered) {
 }
 
 TEST_F(ProductsTest, WhoDoesNotStartShowsItsOwnWords) {
-  const auto director = started("haproxy");
+  const auto director = started("haproxy", {.real_time = true});
   if (director == nullptr) GTEST_SKIP() << "needs haproxy";
-  // An address that is not the machine's.
-  const Status status =
-      director->add_service(TcpService("192.0.2.99", 80).scheduler("rr").persistent(300s).server("203.0.113.11"));
+  // Somebody has its port already.
+  const Endpoint taken{IpAddress::of("198.51.100.10"), 80};
+  const Result<FileDescriptor> squatter = site_.netns->call([&]() -> Result<FileDescriptor> {
+    FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage address{};
+    const socklen_t length = taken.to_sockaddr(&address);
+    if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return system_error("bind()");
+    if (listen(socket.get(), 1) != 0) return system_error("listen()");
+    return socket;
+  });
+  ASSERT_TRUE(squatter.ok()) << squatter.error().message;
+  const Status status = director->add_service(service_);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().kind, ErrorKind::kWorld);
   EXPECT_THAT(status.error().message, HasSubstr("cannot bind socket"));
