@@ -80,10 +80,18 @@ class Keepalived : public Product {
   Status bring(const Ruleset& wanted) override {
     configuration_ = text_of(wanted);
     LVSPEC_TRY(file_.write(configuration_));
+    if (wanted.services.empty()) {
+      // With nothing left to do its checker ends, and a later reload does not bring it back: it is stopped, which
+      // takes its services out of the kernel, and started anew with the next one.
+      if (child_) {
+        child_->stop(std::chrono::seconds(3));
+        past_logs_.push_back(child_->output());
+        child_.reset();
+      }
+      return kernel_->clear();
+    }
     if (child_ && child_->running()) {
       kill(child_->pid(), SIGHUP);
-    } else if (wanted.services.empty()) {
-      return {};
     } else {
       // It reads its pid files before it writes them, and takes an empty one for a sign that it runs already: they
       // have to be files that are not there.
