@@ -140,7 +140,7 @@ SyncDaemon hear(const protocol::Daemon& daemon) {
 }
 
 DirectorIdentity identity_in(const json& hello) {
-  return {"bundled", hello.value("version", ""), hello.value("capabilities", std::vector<std::string>{})};
+  return {"bundled", hello.value("version", ""), hello.value("capabilities", std::vector<std::string>{}), Affinity{}};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,16 +24,31 @@ struct DirectorSite {
   const NetworkNamespace* stack_netns = nullptr;  ///< inline directors: whose addresses and routes count
 };
 
-/// What a director says of itself.
+/// What a product says of its affinity, so that profile `affinity` can judge it by its own words.
+struct Affinity {
+  enum class Key { kSourceAddress, kSourceAddressAndPort };  ///< what makes two connections one client
+  enum class Scope { kService, kAllServices };               ///< whether services share what they remember
+  enum class Window { kAsConfigured, kForEver };             ///< -p, or a hash that never forgets
+  enum class RenewedBy { kConnection, kPacket, kNothing };   ///< what begins the window anew
+  Key key = Key::kSourceAddress;
+  Scope scope = Scope::kService;
+  Window window = Window::kAsConfigured;
+  RenewedBy renewed_by = RenewedBy::kConnection;
+  bool operator==(const Affinity&) const = default;
+};
+
+/// What a director says of itself. Suite `declared` holds it to its capabilities, suite `affinity` to its affinity.
 struct DirectorIdentity {
   std::string name, version;
   std::vector<std::string> capabilities;
+  std::optional<Affinity> affinity{};  ///< absent: it claims none
 };
 
 /// An adapter: one director, running in one world. Suites never see which one it is.
 ///
 /// Errors: kWorld if the director died, hangs or cannot be reached (the text says how it ended); kUnsupported if it
-/// does not claim what is asked; kDirector if it refuses an order, in its own words ("Service already exists").
+/// does not claim what is asked; kDirector if it refuses an order, in its own words ("Service already exists");
+/// kEnvironment if this machine or lab lacks what it needs.
 class DirectorUnderTest {
  public:
   virtual ~DirectorUnderTest() = default;
@@ -72,6 +88,8 @@ class DirectorUnderTest {
 
   /// What the director wrote, for evidence.
   virtual std::string log() const = 0;
+  /// The configuration that we wrote for it, for evidence; empty for who has no such file.
+  virtual std::string configuration() const { return ""; }
 };
 
 /// A whole ruleset: marks first, so that no packet meets a service without its mark.

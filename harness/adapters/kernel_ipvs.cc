@@ -1,18 +1,12 @@
 #include "harness/adapters/kernel_ipvs.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <poll.h>
 #include <sys/klog.h>
-#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <ctime>
 #include <tuple>
@@ -23,26 +17,10 @@
 namespace lvspec {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-constexpr std::uint16_t kFenceProtocol = 0x88b5;   // IEEE: local experiments
 constexpr int kReadAllOfLog = 3, kSizeOfLog = 10;  // SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_SIZE_BUFFER
-
-/// Until this time is over by the monotonic clock, whatever signals come.
-Status sleep_for(nanoseconds time) {
-  timespec until{};
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  const nanoseconds at = seconds(until.tv_sec) + nanoseconds(until.tv_nsec) + time;
-  until.tv_sec = std::chrono::duration_cast<seconds>(at).count();
-  until.tv_nsec = (at % seconds(1)).count();
-  int error = 0;
-  while ((error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr)) == EINTR) {
-  }
-  if (error != 0) return system_error("clock_nanosleep(CLOCK_MONOTONIC)", error);
-  return {};
-}
 
 /// Until the kernel has counted a tick: the coarse clock moves with it and only then. A sleep as long as a tick is
 /// not enough, since a busy kernel may count late. Source: Linux kernel/time/tick-sched.c,
@@ -55,18 +33,6 @@ Status let_a_tick_pass(int hz) {
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   } while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
   return {};
-}
-
-/// Hears fences that arrive on the wire.
-Result<FileDescriptor> make_fence_socket() {
-  FileDescriptor socket(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return system_error("socket(AF_PACKET)");
-  sockaddr_ll at{};
-  at.sll_family = AF_PACKET;
-  at.sll_protocol = htons(kFenceProtocol);
-  at.sll_ifindex = static_cast<int>(if_nametoindex("eth0"));
-  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) return system_error("bind(eth0)");
-  return socket;
 }
 
 Traffic traffic_of(const IpvsStats& stats) {
@@ -102,19 +68,29 @@ Result<std::unique_ptr<DirectorUnderTest>> KernelIpvs::start(const DirectorSite&
   // The namespace for as long as we live, and the socket that hears fences in it.
   LVSPEC_ASSIGN(NetworkNamespace netns,
                 site.netns->call([&] { return NetworkNamespace::current(site.netns->name()); }));
-  LVSPEC_ASSIGN(FileDescriptor fence, netns.call([] { return make_fence_socket(); }));
+  LVSPEC_ASSIGN(WireFence fence, WireFence::open(netns));
   LVSPEC_ASSIGN(const IpvsInfo info, ipvs.info());
   const int hz = options.hz != 0 ? options.hz : kernel_hz();
   std::unique_ptr<KernelIpvs> director(
       new KernelIpvs(std::move(netns), std::move(ipvs), std::move(fence), options, hz));
   utsname kernel{};
   uname(&kernel);
-  director->identity_ = {
-      "ipvs",
-      fmt::format("{} (IPVS {}, HZ={})", kernel.release, info.version, hz),
-      {"ipv4", "ipv6",  "tcp",    "udp",    "sctp", "dr",    "masq",      "tunnel", "local", "ppc",        "pcc",
-       "mark", "mask",  "tables", "sysctl", "edit", "clock", "threshold", "rr",     "wrr",   "lc",         "wlc",
-       "lblc", "lblcr", "dh",     "sh",     "mh",   "sed",   "nq",        "fo",     "ovf",   "one-packet", "sync"}};
+  director->identity_ = {"ipvs",
+                         fmt::format("{} (IPVS {}, HZ={})", kernel.release, info.version, hz),
+                         {"ipv4",  "ipv6",       "tcp",
+                          "udp",   "sctp",       "dr",
+                          "masq",  "tunnel",     "local",
+                          "ppc",   "pcc",        "mark",
+                          "mask",  "tables",     "sysctl",
+                          "edit",  "clock",      "threshold",
+                          "rr",    "wrr",        "lc",
+                          "wlc",   "lblc",       "lblcr",
+                          "dh",    "sh",         "mh",
+                          "sed",   "nq",         "fo",
+                          "ovf",   "one-packet", "sync",
+                          "marks", "port0",      "nat",
+                          "tun",   "affinity",   "edit-keeps-clients"},
+                         Affinity{}};
   return std::unique_ptr<DirectorUnderTest>(std::move(director));
 }
 
@@ -189,25 +165,7 @@ Result<Tables> KernelIpvs::tables() {
 }
 
 Status KernelIpvs::await_fence(std::uint64_t token) {
-  const auto deadline = std::chrono::steady_clock::now() + options_.patience;
-  for (;;) {
-    std::array<std::uint8_t, 64> frame{};
-    const ssize_t count = recv(fence_.get(), frame.data(), frame.size(), MSG_DONTWAIT);
-    if (count >= 8) {
-      std::uint64_t arrived = 0;
-      for (std::size_t i = 0; i < 8; ++i) arrived = arrived << 8 | frame[i];
-      if (arrived >= token) return {};
-      continue;
-    }
-    if (count >= 0 || errno == EINTR) continue;
-    // ENETDOWN is said once, when the link has been down, as cases cut and raise it.
-    if (errno != EAGAIN && errno != ENETDOWN) return system_error(fmt::format("{}: recv(fence)", netns_.name()));
-    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    pollfd waiting{fence_.get(), POLLIN, 0};
-    if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) == 0)
-      return Error{
-          fmt::format("director ipvs: fence {} did not arrive within {} ms", token, options_.patience.count())};
-  }
+  return fence_.await(token, options_.patience, "director ipvs");
 }
 
 Status KernelIpvs::advance(nanoseconds step) { return sleep_for(step); }

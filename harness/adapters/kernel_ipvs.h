@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "harness/adapters/director_under_test.h"
-#include "harness/base/file_descriptor.h"
+#include "harness/adapters/wire_fence.h"
 #include "harness/ipvs/genl_ipvs.h"
 #include "harness/ipvs/mark_table.h"
 
@@ -72,12 +72,12 @@ class KernelIpvs : public DirectorUnderTest {
   std::string log() const override;
 
  private:
-  KernelIpvs(NetworkNamespace netns, IpvsSocket ipvs, FileDescriptor fence, const KernelIpvsOptions& options, int hz)
+  KernelIpvs(NetworkNamespace netns, IpvsSocket ipvs, WireFence fence, const KernelIpvsOptions& options, int hz)
       : netns_(std::move(netns)), ipvs_(std::move(ipvs)), fence_(std::move(fence)), options_(options), hz_(hz) {}
 
   NetworkNamespace netns_;
   IpvsSocket ipvs_;
-  FileDescriptor fence_;
+  WireFence fence_;
   KernelIpvsOptions options_;
   int hz_;
   bool was_backup_ = false;  ///< there may be entries of origin SYNC

@@ -16,6 +16,7 @@ enum class ErrorKind {
   kDirector,     ///< the director under test did, or refused, what no case can go on from: its fault, not ours
   kUnsupported,  ///< the director under test does not claim to do this
   kUsage,        ///< the user's input: an option, a ruleset line
+  kEnvironment,  ///< this machine, or this lab, lacks what is needed; the text names it
 };
 
 /// What was attempted, on what, and why it failed: "client1: setns(CLONE_NEWNET): EPERM (Operation not permitted)".
@@ -36,6 +37,7 @@ Error system_error(const std::string& attempt);
 
 inline Error usage_error(std::string message) { return {std::move(message), ErrorKind::kUsage}; }
 inline Error director_error(std::string message) { return {std::move(message), ErrorKind::kDirector}; }
+inline Error environment_error(std::string message) { return {std::move(message), ErrorKind::kEnvironment}; }
 inline Error unsupported(std::string message) { return {std::move(message), ErrorKind::kUnsupported}; }
 
 /// A value, or the error that kept us from it. Reading the wrong side stops the program (a bug of ours).

@@ -10,6 +10,7 @@
 
 #include "harness/adapters/bundled.h"
 #include "harness/adapters/kernel_ipvs.h"
+#include "harness/adapters/products/products.h"
 #include "harness/process/child.h"
 
 namespace lvspec {
@@ -40,6 +41,23 @@ Result<DirectorFactory> ipvs_with(const std::string& fault) {
                          }};
 }
 
+bool is_product(const std::string& name) {
+  return std::find(product_names().begin(), product_names().end(), name) != product_names().end();
+}
+
+Result<DirectorFactory> product_with(const std::string& name, const std::string& fault) {
+  ProductOptions options;
+  options.real_time = getpid() != 1;  // in a guest we are its init, and its time jumps over idleness
+  if (!fault.empty()) {
+    if (!fault.starts_with("claims:") || fault.size() == 7)
+      return usage_error(
+          fmt::format("--fault {}: for {} it is claims:WORD, what it says of itself beyond the truth", fault, name));
+    options.claims = fault.substr(7);
+  }
+  return DirectorFactory{name, DirectorPlace::kStack,
+                         [=](const DirectorSite& site) { return start_product(name, site, options); }};
+}
+
 }  // namespace
 
 std::string program_folder() {
@@ -51,8 +69,21 @@ std::string program_folder() {
 }
 
 const std::vector<std::string>& director_names() {
-  static const std::vector<std::string> names = {"bundled", "ipvs"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = {"bundled", "ipvs"};
+    all.insert(all.end(), product_names().begin(), product_names().end());
+    return all;
+  }();
   return names;
+}
+
+Profile default_profile(const std::string& name) {
+  return name == "bundled" || name == "ipvs" || name == "keepalived" ? Profile::kIpvs : Profile::kAffinity;
+}
+
+std::string best_lab(const std::string& name) {
+  // Debian's user-mode-linux has no netdev family of nf_tables (CONFIG_NF_TABLES_NETDEV is not set).
+  return name == "bundled" || name == "nftables" ? "host" : "uml";
 }
 
 Result<DirectorFactory> director_named(const std::string& name, const std::string& fault, int timers_hz) {
@@ -61,6 +92,7 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
     return usage_error(
         fmt::format("--director {}: there is no such director; there is: {}", name, fmt::join(names, ", ")));
   if (name == "ipvs") return ipvs_with(fault);
+  if (is_product(name)) return product_with(name, fault);
   BundledOptions options;
   options.program = fault.empty() ? program_folder() + "/lvspec-director" : faulty_director();
   options.fault = fault;
@@ -73,6 +105,7 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
 }
 
 Result<DirectorIdentity> identity_of(const std::string& name) {
+  if (is_product(name)) return product_identity(name);
   if (name == "ipvs") return DirectorIdentity{"ipvs", "the guest's kernel", {"ipv4", "ipv6", "dr", "tables", "mark"}};
   return bundled_identity(program_folder() + "/lvspec-director");
 }

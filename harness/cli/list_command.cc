@@ -18,6 +18,12 @@ struct Options {
   bool json = false, clauses = false, reports = false, check = false;
 };
 
+std::vector<std::string> profile_names(const CaseInfo& info) {
+  std::vector<std::string> names;
+  for (const Profile profile : info.profiles) names.emplace_back(name_of(profile));
+  return names;
+}
+
 int list_cases(const Catalogue& catalogue, bool as_json) {
   if (as_json) {
     json rows = json::array();
@@ -28,14 +34,16 @@ int list_cases(const Catalogue& catalogue, bool as_json) {
                       {"level", name_of(info.level)},
                       {"clauses", info.clauses},
                       {"field_reports", info.field_reports},
-                      {"test", info.test}});
+                      {"test", info.test},
+                      {"profiles", profile_names(info)}});
     fmt::print("{}\n", rows.dump(2));
     return kConforms;
   }
   std::size_t widest = 0;
   for (const CaseInfo& info : catalogue) widest = std::max(widest, info.id.size());
   for (const CaseInfo& info : catalogue) {
-    fmt::print("{:<{}}  {:<6}  {}", info.id, widest, name_of(info.level), fmt::join(info.clauses, " "));
+    fmt::print("{:<{}}  {:<6}  {:<13}  {}", info.id, widest, name_of(info.level), fmt::join(profile_names(info), ","),
+               fmt::join(info.clauses, " "));
     if (!info.field_reports.empty()) fmt::print("  {}", fmt::join(info.field_reports, " "));
     fmt::print("\n{:<{}}  {}\n", "", widest, info.claim);
   }
@@ -115,6 +123,7 @@ Action add_list_command(CLI::App& app, const Catalogue& catalogue, const Law& la
       "Examples:\n"
       "  lvspec list --json | jq -r '.[] | select(.clauses[] == \"TPL-34\") | .id'\n"
       "  lvspec list --clauses | grep -A2 TPL-34      what the clause says, and the cases that show it\n"
+      "  lvspec list | grep affinity                  what `run --profile affinity` asks\n"
       "  lvspec list --clauses --check                status 1 if a MUST clause has neither case nor reason");
   auto options = std::make_shared<Options>();
   command->add_flag("--json", options->json, "as JSON");

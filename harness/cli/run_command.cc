@@ -33,6 +33,7 @@ namespace {
 struct RunOptions {
   std::vector<std::string> directors;
   std::string lab = "auto";
+  std::string profile = "auto";
   std::string kernel, modules, accel = "tcg";
   Selection selection;
   std::string shard;
@@ -54,7 +55,7 @@ std::vector<std::string> default_directors(const RunOptions& options) {
 std::string lab_for(const std::string& director, const RunOptions& options) {
   if (options.lab != "auto") return options.lab;
   if (!options.kernel.empty()) return "qemu";
-  return director == "bundled" ? "host" : "uml";
+  return best_lab(director);
 }
 
 /// All labs of a run, the way they are named in the report: "host", "host and uml".
@@ -67,6 +68,10 @@ std::vector<Lab> labs_of(const RunOptions& options) {
       labs.push_back(lab);
   }
   return labs;
+}
+
+Profile profile_for(const std::string& director, const RunOptions& options) {
+  return profile_of(options.profile).value_or(default_profile(director));
 }
 
 std::size_t place_of(const CaseInfo& info, const Catalogue& catalogue) {
@@ -118,6 +123,7 @@ std::string rerun_line(const RunOptions& options) {
     if (!value.empty()) line += fmt::format(" {} '{}'", name, value);
   };
   for (const std::string& director : options.directors) line += " --director " + director;
+  if (options.profile != "auto") line += " --profile " + options.profile;
   for (const std::string& suite : options.selection.suites) line += " --suite " + suite;
   for (const std::string& glob : options.selection.globs) add("--case", glob);
   if (options.selection.level != "all") line += " --level " + options.selection.level;
@@ -165,7 +171,7 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   std::sort(options.directors.begin(), options.directors.end());
   options.directors.erase(std::unique(options.directors.begin(), options.directors.end()), options.directors.end());
   for (const std::string& director : options.directors)
-    if (const auto known = director_named(director, director == "ipvs" ? options.fault : ""); !known.ok())
+    if (const auto known = director_named(director, director == "bundled" ? "" : options.fault); !known.ok())
       return complain(known.error());
   if (!options.kernel.empty() && options.lab != "auto" && options.lab != "qemu")
     return complain(
@@ -196,7 +202,8 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   for (int turn = 0; turn < options.repeat; ++turn)
     for (const std::string& director : options.directors)
       for (const CaseInfo& info : *selected)
-        jobs.push_back({info, director, options.fault, place_of(info, catalogue)});
+        if (info.is_in(profile_for(director, options)))
+          jobs.push_back({info, director, options.fault, place_of(info, catalogue)});
 
   Run run;
   run.version = LVSPEC_VERSION;
@@ -204,15 +211,28 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   run.guidance = guidance_for(*selected, law);
   run.started_at = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   run.rerun = rerun_line(options);
-  run.selected = static_cast<int>(selected->size());
-  run.catalogue = static_cast<int>(catalogue.size());
+  const auto judges_any = [&](const CaseInfo& info) {
+    return std::any_of(options.directors.begin(), options.directors.end(),
+                       [&](const std::string& director) { return info.is_in(profile_for(director, options)); });
+  };
+  run.selected = static_cast<int>(std::count_if(selected->begin(), selected->end(), judges_any));
+  run.catalogue = static_cast<int>(std::count_if(catalogue.begin(), catalogue.end(), judges_any));
   run.shard = options.selection.shard;
   run.shards = options.selection.shards;
   run.environment = environment_of(labs_of(options));
   for (const std::string& director : options.directors) {
     const auto identity = identity_of(director);
     if (!identity.ok()) return complain(identity.error());
-    run.directors.push_back({identity->name, identity->version, identity->capabilities, {}});
+    const Profile profile = profile_for(director, options);
+    const auto in_profile = [&](const CaseInfo& info) { return info.is_in(profile); };
+    run.directors.push_back(
+        {.name = identity->name,
+         .version = identity->version,
+         .capabilities = identity->capabilities,
+         .passport = {},
+         .profile = profile,
+         .selected = static_cast<int>(std::count_if(selected->begin(), selected->end(), in_profile)),
+         .catalogue = static_cast<int>(std::count_if(catalogue.begin(), catalogue.end(), in_profile))});
   }
   PoolOptions pool;
   pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -253,6 +273,8 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       "  lvspec run --suite pcc --case 'pcc.same-*' --level must\n"
       "  lvspec run --director bundled                  the bundled director alone: no guest is booted\n"
       "  lvspec run --director ipvs --kernel debian:6.1 that of a distribution's kernel, in qemu\n"
+      "  lvspec run --director haproxy --director nginx --director pen\n"
+      "  lvspec run --profile affinity --director ipvs  what proxies are asked, put to the kernel\n"
       "  lvspec run --fault no-persistence            a deliberately broken director: must fail\n"
       "  lvspec run --format jsonl | jq -r 'select(.case.verdict == \"FAIL\") | .case.id'\n"
       "  lvspec run --shard 1/3 --out shard-1         a third of it; lvspec merge joins the three\n"
@@ -260,9 +282,17 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       "             4 harness error, 5 inconclusive only");
   auto options = std::make_shared<RunOptions>();
   command->add_option("--director", options->directors,
-                      "director under test; may be repeated (default: bundled and ipvs)");
+                      "director under test: bundled, ipvs, haproxy, keepalived, nftables, nginx, pen; may be "
+                      "repeated (default: bundled "
+                      "and ipvs)");
   command->add_option("--lab", options->lab, "where worlds live: auto, host, uml (user-mode-linux guests), qemu")
       ->check(CLI::IsMember({"auto", "host", "uml", "qemu"}))
+      ->capture_default_str();
+  command
+      ->add_option("--profile", options->profile,
+                   "judge by: ipvs (exactly like the kernel), affinity (by what a product declares), auto (bundled, "
+                   "ipvs and keepalived by ipvs, others by affinity)")
+      ->check(CLI::IsMember({"auto", "ipvs", "affinity"}))
       ->capture_default_str();
   command->add_option("--kernel", options->kernel, "kernel of qemu guests: a vmlinuz, debian:6.1 or debian:6.12");
   command->add_option("--modules", options->modules, "its modules, where they are not beside it");

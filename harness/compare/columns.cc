@@ -31,7 +31,7 @@ std::string folder_name(const std::string& file) {
 void tell_apart(const std::vector<Column*>& alike) {
   using Trait = std::string (*)(const Column&);
   constexpr Trait kTraits[] = {
-      [](const Column& column) { return column.director->profile; },
+      [](const Column& column) { return std::string(name_of(column.director->profile)); },
       [](const Column& column) { return column.director->version; },
       [](const Column& column) { return column.director->kernel; },
       [](const Column& column) { return column.director->lab; },

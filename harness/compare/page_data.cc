@@ -99,7 +99,7 @@ json column_of(const Column& column) {
   return {{"label", column.label},
           {"name", director.name},
           {"version", director.version},
-          {"profile", director.profile},
+          {"profile", name_of(director.profile)},
           {"lab", director.lab},
           {"clock", director.clock},
           {"kernel", director.kernel},

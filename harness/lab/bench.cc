@@ -470,6 +470,7 @@ void Bench::keep_evidence(CaseFile& file) {
   keep("history.txt", state_->history.text());
   keep("tables.txt", belief_teller()());
   keep("director.log", state_->director->log());
+  if (const std::string text = state_->director->configuration(); !text.empty()) keep("director.conf", text);
   if (state_->standby) {
     keep("standby.log", state_->standby->log());
     const Result<Tables> tables = state_->standby->tables();

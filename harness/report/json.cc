@@ -19,6 +19,12 @@ double finite(double value) { return std::isfinite(value) ? value : 0; }
 
 json to_json(const Looks& looks) { return {{"held", looks.held}, {"failed", looks.failed}}; }
 
+json names_of(const std::vector<Profile>& profiles) {
+  json names = json::array();
+  for (const Profile profile : profiles) names.push_back(name_of(profile));
+  return names;
+}
+
 /// Reads the members of one JSON object and remembers the first thing that is wrong, with its place.
 /// After an error every further read yields an empty value; the caller looks at the error once, at the end.
 class Reader {
@@ -151,6 +157,11 @@ CaseResult read_case(const Reader& in) {
   out.info.clauses = in.texts("clauses");
   out.info.field_reports = in.texts("field_reports");
   out.info.test = in.text("test");
+  if (in.has("profiles")) {  // absent from what older versions wrote
+    out.info.profiles.clear();
+    for (const std::string& name : in.texts("profiles"))
+      if (const auto profile = profile_of(name)) out.info.profiles.push_back(*profile);
+  }
   out.director = in.text("director");
   out.verdict = in.name("verdict", verdict_of, "verdict");
   out.reason = in.text("reason");
@@ -232,8 +243,11 @@ Run read_whole(const Reader& in, std::string* error) {
                              .passport = director.text_map("passport"),
                              .lab = place("lab", run.environment.lab),
                              .clock = place("clock", run.environment.clock),
-                             .kernel = place("kernel", run.environment.kernel),
-                             .profile = place("profile", "")});
+                             .kernel = place("kernel", run.environment.kernel)});
+    if (!director.has("profile")) return;  // absent from what older versions wrote
+    run.directors.back().profile = director.name("profile", profile_of, "profile");
+    run.directors.back().selected = director.count("selected");
+    run.directors.back().catalogue = director.count("catalogue");
   });
   run.guidance = {.words = in.text_map("words"), .likely = in.text_map("likely_causes")};
   in.for_each_object("cases", [&](const Reader& one) { run.cases.push_back(read_case(one)); });
@@ -275,6 +289,7 @@ json to_json(const CaseResult& result) {
           {"clauses", result.info.clauses},
           {"field_reports", result.info.field_reports},
           {"test", result.info.test},
+          {"profiles", names_of(result.info.profiles)},
           {"director", result.director},
           {"verdict", name_of(result.verdict)},
           {"reason", result.reason},
@@ -314,9 +329,16 @@ json summary_of(const Run& run) {
 }
 
 json to_json(const DirectorInfo& director) {
-  return {{"name", director.name},         {"version", director.version}, {"capabilities", director.capabilities},
-          {"passport", director.passport}, {"lab", director.lab},         {"clock", director.clock},
-          {"kernel", director.kernel},     {"profile", director.profile}};
+  return {{"name", director.name},
+          {"version", director.version},
+          {"capabilities", director.capabilities},
+          {"passport", director.passport},
+          {"lab", director.lab},
+          {"clock", director.clock},
+          {"kernel", director.kernel},
+          {"profile", name_of(director.profile)},
+          {"selected", director.selected},
+          {"catalogue", director.catalogue}};
 }
 
 json shard_of(const Run& run) { return {{"index", run.shard}, {"of", run.shards}}; }

@@ -72,6 +72,14 @@ std::string_view name_of(Verdict verdict) {
   LVSPEC_CHECK(false);
 }
 
+std::string_view name_of(Profile profile) { return profile == Profile::kIpvs ? "ipvs" : "affinity"; }
+
+std::optional<Profile> profile_of(std::string_view name) {
+  if (name == "ipvs") return Profile::kIpvs;
+  if (name == "affinity") return Profile::kAffinity;
+  return std::nullopt;
+}
+
 std::optional<Level> level_of(std::string_view name) {
   const auto* found = std::find_if(kAllLevels.begin(), kAllLevels.end(), [&](Level l) { return name_of(l) == name; });
   return found == kAllLevels.end() ? std::nullopt : std::optional(*found);
@@ -96,8 +104,25 @@ bool asserted_nothing(const CaseResult& result) {
   return result.verdict == Verdict::kPass || (result.verdict == Verdict::kInfo && !measured);
 }
 
+bool is_partial(const Run& run) {
+  return run.selected != run.catalogue ||
+         std::any_of(run.directors.begin(), run.directors.end(),
+                     [](const DirectorInfo& info) { return info.selected != info.catalogue; });
+}
+
+bool is_partial(const Run& run, std::string_view director) {
+  for (const DirectorInfo& info : run.directors)
+    if (info.name == director && info.catalogue != 0) return info.selected != info.catalogue;
+  return is_partial(run);
+}
+
 std::string overall_word(const Run& run, std::string_view director) {
-  if (is_partial(run)) return fmt::format("partial: {} of {}", run.selected, run.catalogue);
+  if (is_partial(run, director)) {
+    for (const DirectorInfo& info : run.directors)
+      if (info.name == director && info.catalogue != 0)
+        return fmt::format("partial: {} of {}", info.selected, info.catalogue);
+    return fmt::format("partial: {} of {}", run.selected, run.catalogue);
+  }
   const Findings found = findings_of(run, director);
   if (found.asked == 0) return "nothing asserted";
   if (found.failed_must > 0) return "does not conform";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -47,6 +48,15 @@ bool needs_attention(Verdict verdict);
 /// Whether the case never asked the director: UNSUPPORTED, ENV-SKIP.
 bool was_skipped(Verdict verdict);
 
+/// By which promise a director is judged.
+enum class Profile {
+  kIpvs,      ///< exactly like the kernel
+  kAffinity,  ///< what any product that claims source affinity owes its users, by what it declares itself
+};
+
+std::string_view name_of(Profile profile);  ///< "ipvs", "affinity"
+std::optional<Profile> profile_of(std::string_view name);
+
 /// One row of the catalogue, written where the test is (LVSPEC_CASE).
 struct CaseInfo {
   std::string id;     ///< frozen words, "pcc.same-client-all-ports"; the part before the dot is the suite
@@ -55,6 +65,9 @@ struct CaseInfo {
   std::vector<std::string> clauses;        ///< "TPL-06"
   std::vector<std::string> field_reports;  ///< "FR-45"
   std::string test;                        ///< GoogleTest name, "PccPersistence.SameClientSticksAcrossPorts"
+  std::vector<Profile> profiles = {Profile::kIpvs};  ///< those that it belongs to
+
+  bool is_in(Profile profile) const { return std::find(profiles.begin(), profiles.end(), profile) != profiles.end(); }
 
   std::string suite() const { return id.substr(0, id.find('.')); }
 };
@@ -109,10 +122,11 @@ struct DirectorInfo {
   std::map<std::string, std::string>
       passport;  ///< measured, not judged: "window.renewed-by" -> "each new connection"
   // Where this one was run: a run may have one director in host and another in a guest.
-  std::string lab{};      ///< "host", "uml"
-  std::string clock{};    ///< in words
-  std::string kernel{};   ///< whose network stack it had: "Linux 6.1.176"
-  std::string profile{};  ///< "keepalived-vrrp": which of its configurations, where it has several
+  std::string lab{};                 ///< "host", "uml"
+  std::string clock{};               ///< in words
+  std::string kernel{};              ///< whose network stack it had: "Linux 6.1.176"
+  Profile profile = Profile::kIpvs;  ///< by which it was judged
+  int selected = 0, catalogue = 0;   ///< cases of that profile: those asked for, and all; both 0: as Run has them
 };
 
 struct Environment {
@@ -150,7 +164,9 @@ struct Run {
 bool asserted_nothing(const CaseResult& result);
 
 /// Whether the run saw less than the whole catalogue, so that nothing may be said of a director as a whole.
-inline bool is_partial(const Run& run) { return run.selected != run.catalogue; }
+bool is_partial(const Run& run);
+/// Whether one director saw less than the whole of its profile.
+bool is_partial(const Run& run, std::string_view director);
 
 /// The word for one director, or for all of them where `director` is empty: "conforms", "does not conform",
 /// "conforms, with 2 deviations below must", "conforms, more than was announced" (XPASS), "not judged: harness

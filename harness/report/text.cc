@@ -66,6 +66,31 @@ std::string skipped_text(const Run& run) {
   return out;
 }
 
+/// Whether it has to be said by which profile a director is judged.
+bool several_profiles(const Run& run) {
+  return std::any_of(run.directors.begin(), run.directors.end(),
+                     [](const DirectorInfo& director) { return director.profile != Profile::kIpvs; });
+}
+
+std::string profile_text(const Run& run, const std::string& director) {
+  for (const DirectorInfo& info : run.directors)
+    if (info.name == director) return std::string(name_of(info.profile));
+  return "-";
+}
+
+/// "partial: 12 of 34 cases of the catalogue; no word on the whole", or that of each profile.
+std::string partial_text(const Run& run) {
+  constexpr const char* kNoWord = "no word on the whole\n";
+  if (!several_profiles(run)) return fmt::format("{} cases of the catalogue; {}", overall_word(run), kNoWord);
+  std::map<Profile, std::string> parts;
+  for (const DirectorInfo& info : run.directors)
+    parts[info.profile] =
+        fmt::format("{} of {} cases of profile {}", info.selected, info.catalogue, name_of(info.profile));
+  std::string text = "partial: ";
+  for (const auto& [profile, part] : parts) text += part + "; ";
+  return text + kNoWord;
+}
+
 }  // namespace
 
 std::string cited(const std::vector<std::string>& ids, const Guidance& guidance) {
@@ -160,6 +185,11 @@ std::string summary_text(const Run& run, const std::string& report_dir) {
     words.push_back(overall_word(run, director));
   }
   rows.push_back(std::move(totals));
+  if (several_profiles(run)) {
+    std::vector<std::string> profiles = {"profile"};
+    for (const std::string& director : tallies.directors) profiles.push_back(profile_text(run, director));
+    rows.push_back(std::move(profiles));
+  }
   if (!is_partial(run)) rows.push_back(std::move(words));
 
   std::string out;
@@ -167,7 +197,7 @@ std::string summary_text(const Run& run, const std::string& report_dir) {
   if (tallies.suites.size() == 1)
     for (const MeasuredTable& table : measured_tables(run)) out += table_text(table) + '\n';
   out += table_text(rows) + '\n' + skipped_text(run);
-  if (is_partial(run)) out += overall_word(run) + " cases of the catalogue; no word on the whole\n";
+  if (is_partial(run)) out += partial_text(run);
   if (tallies.directors.size() > 1) out += differences_text(run);
   const double protocol_s = virtual_seconds(run);
   out += fmt::format("{} of protocol time in {}", duration_text(protocol_s), duration_text(run.wall_s));

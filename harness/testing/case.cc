@@ -24,6 +24,7 @@ CaseRegistrar::CaseRegistrar(const char* fixture, const char* name, const CaseHe
   info.level = header.level;
   info.clauses.assign(header.clauses.begin(), header.clauses.end());
   info.field_reports.assign(header.field_reports.begin(), header.field_reports.end());
+  info.profiles.assign(header.profiles.begin(), header.profiles.end());
   info.test = std::string(fixture) + "." + name;
   rows().push_back(std::move(info));
   ::testing::RegisterTest(fixture, name, nullptr, nullptr, file, line, make);

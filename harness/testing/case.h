@@ -19,6 +19,7 @@ struct CaseHeader {
   Level level = Level::kMust;
   std::initializer_list<const char*> clauses = {};
   std::initializer_list<const char*> field_reports = {};
+  std::initializer_list<Profile> profiles = {Profile::kIpvs};
 };
 
 /// All cases that are linked in, sorted by id.

@@ -44,6 +44,9 @@ void Recorder::conclude(bool gtest_failed, const std::string& gtest_text, CaseRe
   } else if (refusal_ && refusal_->kind == ErrorKind::kUnsupported) {
     result->verdict = Verdict::kUnsupported;
     result->reason = refusal_->message;
+  } else if (refusal_ && refusal_->kind == ErrorKind::kEnvironment) {
+    result->verdict = Verdict::kEnvSkip;
+    result->reason = refusal_->message;
   } else if (refusal_ || gtest_failed) {
     result->verdict = Verdict::kHarnessError;
     result->reason = refusal_ ? refusal_->message : gtest_text;

@@ -47,6 +47,15 @@ TEST(Recorder, AWorldThatRefusesIsNot) {
   EXPECT_EQ(result.reason, "client: bind: EADDRINUSE");
 }
 
+TEST(Recorder, WhatTheMachineLacksIsASkipWithItsReason) {
+  Recorder recorder;
+  recorder.looked(look(true));
+  recorder.refused(environment_error("needs pen: it is not installed"));
+  const CaseResult result = conclude(recorder);
+  EXPECT_EQ(result.verdict, Verdict::kEnvSkip);
+  EXPECT_EQ(result.reason, "needs pen: it is not installed");
+}
+
 TEST(Recorder, ADirectorThatRefusesWhatItMustDoHasFailed) {
   Recorder recorder;
   recorder.looked(look(true));

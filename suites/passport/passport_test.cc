@@ -96,7 +96,8 @@ LVSPEC_CASE(Passport, Window,
              .claim = "How long one connection keeps a client, as a curve, for several -p and ways to close.",
              .level = Level::kInfo,
              .clauses = {"TPL-30", "TPL-34", "TPL-36", "TIM-02"},
-             .field_reports = {"FR-04", "FR-05"}}) {
+             .field_reports = {"FR-04", "FR-05"},
+             .profiles = {Profile::kIpvs, Profile::kAffinity}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(60).real_servers(
                                         2, {.tcp = {80, 81, 82, 83, 84, 85, 86}, .udp = {87}})));
   struct Visit {
@@ -149,7 +150,8 @@ LVSPEC_CASE(Passport, Renewal,
              .claim = "What starts a client's window and what renews it.",
              .level = Level::kInfo,
              .clauses = {"TPL-30", "TPL-31", "TPL-35", "TPL-43"},
-             .field_reports = {"FR-16", "FR-17", "FR-18"}}) {
+             .field_reports = {"FR-16", "FR-17", "FR-18"},
+             .profiles = {Profile::kIpvs, Profile::kAffinity}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(9).real_servers(2, {.tcp = {80, 81}})));
   const VirtualService service = first_only(bench, TcpService(kVip, kPort).persistent(300s));
   const VirtualService brief = first_only(bench, TcpService(kVip, 81).persistent(100s));
@@ -214,7 +216,8 @@ LVSPEC_CASE(Passport, Key,
              .claim = "What a director knows a client by: one thing is varied at a time.",
              .level = Level::kInfo,
              .clauses = {"TPL-03", "TPL-05", "TPL-06", "TPL-07", "TPL-10"},
-             .field_reports = {"FR-38", "FR-42", "FR-45", "FR-55"}}) {
+             .field_reports = {"FR-38", "FR-42", "FR-45", "FR-55"},
+             .profiles = {Profile::kIpvs, Profile::kAffinity}}) {
   ASSERT_OK_AND_ASSIGN(
       Bench bench,
       build(BenchPlan()
@@ -295,7 +298,8 @@ LVSPEC_CASE(
               "and when its service is edited or reloaded.",
      .level = Level::kInfo,
      .clauses = {"VAL-01", "VAL-02", "VAL-06", "VAL-07", "DST-22", "EDT-10", "EDT-11"},
-     .field_reports = {"FR-61", "FR-64", "FR-90", "FR-119"}}) {
+     .field_reports = {"FR-61", "FR-64", "FR-90", "FR-119"},
+     .profiles = {Profile::kIpvs, Profile::kAffinity}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(9).real_servers(2)));
   const VirtualService service = TcpService(kVip, kPort).persistent(300s);
   int next_client = 0;
@@ -364,7 +368,8 @@ LVSPEC_CASE(Passport, FailOver,
             {.id = "passport.fail-over",
              .claim = "Whether clients are remembered after a fail-over to a standby.",
              .level = Level::kInfo,
-             .clauses = {"SYN-04", "SYN-09"}}) {
+             .clauses = {"SYN-04", "SYN-09"},
+             .profiles = {Profile::kIpvs, Profile::kAffinity}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(2).standby()));
   const VirtualService service = TcpService(kVip, kPort).persistent(300s);
   ASSERT_OK(bench.add(first_only(bench, service)));
@@ -385,7 +390,8 @@ LVSPEC_CASE(Passport, Extension,
              .claim = "By which steps a window goes on that its connection outlives.",
              .level = Level::kInfo,
              .clauses = {"TPL-34", "TIM-02"},
-             .field_reports = {"FR-01"}}) {
+             .field_reports = {"FR-01"},
+             .profiles = {Profile::kIpvs, Profile::kAffinity}}) {
   struct Source {
     seconds released, visit;
     Connection held;
