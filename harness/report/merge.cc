@@ -43,6 +43,7 @@ std::map<std::string, json> fingerprint(const Run& run, bool ran) {
     names.push_back(director.name);
     json about = to_json(director);
     about.erase("passport");
+    about.erase("selected");
     if (ran) print[fmt::format("directors: {}", director.name)] = std::move(about);
   }
   print["directors"] = std::move(names);
@@ -103,10 +104,13 @@ Status check_cases(const std::vector<RunFile>& shards) {
         return usage_error(
             fmt::format("{}: cases[{}]: {} is in {} too", shard.file, i, result.info.id, place->second->file));
     }
-    for (const DirectorInfo& director : shard.run.directors)
-      if (const std::size_t n = asked[director.name].size(); n != static_cast<std::size_t>(shard.run.selected))
+    for (const DirectorInfo& director : shard.run.directors) {
+      // Of its profile, where the run knows of profiles.
+      const int selected = director.catalogue != 0 ? director.selected : shard.run.selected;
+      if (const std::size_t n = asked[director.name].size(); n != static_cast<std::size_t>(selected))
         return usage_error(fmt::format("{}: cases: {} of {} on {} are there: the file was cut or changed", shard.file,
-                                       n, shard.run.selected, director.name));
+                                       n, selected, director.name));
+    }
     for (const auto& [name, ids] : asked)
       if (std::none_of(shard.run.directors.begin(), shard.run.directors.end(),
                        [&name = name](const DirectorInfo& director) { return director.name == name; }))
@@ -188,13 +192,18 @@ Result<Run> merge_runs(std::vector<RunFile> shards) {
   whole.selected = 0;
   whole.guidance = {};
   whole.cases = sorted_cases(shards);
-  for (DirectorInfo& director : whole.directors) director.passport.clear();
+  for (DirectorInfo& director : whole.directors) {
+    director.passport.clear();
+    director.selected = 0;
+  }
   for (const RunFile& shard : shards) {
     whole.selected += shard.run.selected;
     whole.guidance.words.insert(shard.run.guidance.words.begin(), shard.run.guidance.words.end());
     whole.guidance.likely.insert(shard.run.guidance.likely.begin(), shard.run.guidance.likely.end());
     whole.started_at = std::min(whole.started_at, shard.run.started_at);
     whole.environment.cpus = std::min(whole.environment.cpus, shard.run.environment.cpus);
+    for (std::size_t i = 0; i < whole.directors.size(); ++i)
+      whole.directors[i].selected += shard.run.directors[i].selected;
     add_passports(shard.run, &whole);
   }
   whole.wall_s = 0;

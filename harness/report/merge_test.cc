@@ -34,6 +34,7 @@ Run whole_run() {
   }
   run.selected = 6;
   run.catalogue = 9;
+  for (DirectorInfo& director : run.directors) director.selected = 6, director.catalogue = 9;
   return run;
 }
 
@@ -52,6 +53,7 @@ std::vector<RunFile> split(const Run& whole, int shards) {
       run.cases.push_back(whole.cases[i]);
       if (i < 6) ++run.selected;
     }
+    for (DirectorInfo& director : run.directors) director.selected = run.selected;
     const bool has_passport = !run.cases.empty() && run.cases.back().info.suite() == "passport";
     if (!has_passport) run.directors[0].passport.clear();
     out.push_back({"shard-" + std::to_string(shard) + ".json", run});
