@@ -226,6 +226,7 @@ int compare(const ServerRow& a, const ServerRow& b) {
 /// which takes any and is what the program uses.
 template <typename Row>
 void sort_rows(std::vector<Row>* rows) {
+  if (rows->empty()) return;  // qsort wants an array even for none
   std::vector<const Row*> order;
   for (const Row& row : *rows) order.push_back(&row);
   std::qsort(order.data(), order.size(), sizeof(const Row*), [](const void* a, const void* b) {
