@@ -58,12 +58,15 @@ std::string lab_for(const std::string& director, const RunOptions& options) {
   return best_lab(director);
 }
 
+Lab lab_named(const std::string& name) {
+  return name == "uml" ? uml_lab() : name == "qemu" ? qemu_lab() : host_lab();
+}
+
 /// All labs of a run, the way they are named in the report: "host", "host and uml".
 std::vector<Lab> labs_of(const RunOptions& options) {
   std::vector<Lab> labs;
   for (const std::string& director : options.directors) {
-    const std::string name = lab_for(director, options);
-    const Lab lab = name == "uml" ? uml_lab() : name == "qemu" ? qemu_lab() : host_lab();
+    const Lab lab = lab_named(lab_for(director, options));
     if (std::none_of(labs.begin(), labs.end(), [&](const Lab& known) { return known.name == lab.name; }))
       labs.push_back(lab);
   }
@@ -138,16 +141,13 @@ std::string rerun_line(const RunOptions& options) {
   return line;
 }
 
-/// Where each director lived, and the guests' kernels in the environment of all.
-void say_where(const RunOptions& options, const GuestKernels& kernels, Run* run) {
+/// On which kernel each director lived, and the guests' kernels in the environment of all.
+void say_where(const GuestKernels& kernels, Run* run) {
   const std::string host_kernel = run->environment.kernel;
   std::set<std::string> guests;
   for (const auto& [lab, names] : kernels) guests.insert(names.begin(), names.end());
   for (const std::string& kernel : guests) run->environment.kernel += fmt::format(", guest {}", kernel);
   for (DirectorInfo& director : run->directors) {
-    director.lab = lab_for(director.name, options);
-    for (const Lab& lab : labs_of(options))
-      if (lab.name == director.lab) director.clock = lab.clock;
     const auto own = kernels.find(director.lab);
     director.kernel = own == kernels.end() ? host_kernel : fmt::format("{}", fmt::join(own->second, ", "));
   }
@@ -223,6 +223,7 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   for (const std::string& director : options.directors) {
     const auto identity = identity_of(director);
     if (!identity.ok()) return complain(identity.error());
+    const Lab lab = lab_named(lab_for(director, options));
     const Profile profile = profile_for(director, options);
     const auto in_profile = [&](const CaseInfo& info) { return info.is_in(profile); };
     run.directors.push_back(
@@ -230,6 +231,8 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
          .version = identity->version,
          .capabilities = identity->capabilities,
          .passport = {},
+         .lab = lab.name,
+         .clock = lab.clock,
          .profile = profile,
          .selected = static_cast<int>(std::count_if(selected->begin(), selected->end(), in_profile)),
          .catalogue = static_cast<int>(std::count_if(catalogue.begin(), catalogue.end(), in_profile))});
@@ -251,7 +254,7 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
       run_in_labs(jobs, pool, options, &guest_kernels, [&](const CaseResult& result) { output->show(result); });
   if (!results.ok()) return complain(results.error());
   run.cases = std::move(*results);
-  say_where(options, guest_kernels, &run);
+  say_where(guest_kernels, &run);
   run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   fill_passports(catalogue, &run);
