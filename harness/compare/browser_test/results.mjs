@@ -38,7 +38,7 @@ export function resultsOf(name, {count = 350, fails = () => false, lab = 'host',
   return {
     tool: 'lvspec', schema_version: 1, version: '0.1.0', suite_digest: digest, started_at: '2026-12-01T00:00:00Z', rerun: `ci/lvspec run --director ${name}`,
     wall_s: 12, selected: count, catalogue, shard: {index: 1, of: 1}, environment: {...place, machine: 'x86_64', cpus: 2, root: true, sysctls: {}},
-    directors: [{name, version: '1.0', capabilities: ['ipv4', 'tables'], passport: {}, ...place, profile: ''}],
+    directors: [{name, version: '1.0', capabilities: ['ipv4', 'tables'], passport: {}, ...place, profile: 'ipvs', selected: count, catalogue}],
     words: {'TPL-11': 'A template of port 0 covers all ports.', 'FR-10': 'After an hour everyone is on another server.'}, likely_causes: {}, summary: {}, cases,
   };
 }
