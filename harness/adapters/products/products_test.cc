@@ -93,6 +93,50 @@ TEST_F(ProductsTest, TheConfigurationSaysWhatWasOrdered) {
   EXPECT_THAT(director->configuration(), HasSubstr("server 203.0.113.12-80 203.0.113.12:80 weight 1"));
 }
 
+// The others, each started with what is looked at here, so that the program has taken it. keepalived needs a kernel
+// with IPVS; suite `affinity` compares what it made of its configuration with the kernel's tables.
+TEST_F(ProductsTest, NginxHashesTheSourceWhereClientsAreToStick) {
+  const auto director = started("nginx", {.real_time = true});
+  if (director == nullptr) GTEST_SKIP() << "needs nginx";
+  const Status sticky = director->add_service(service_);
+  ASSERT_TRUE(sticky.ok()) << sticky.error().message;
+  EXPECT_THAT(director->configuration(), HasSubstr("hash $remote_addr consistent;\n    server 203.0.113.11:80;\n"));
+  const Status loose =
+      director->add_service(UdpService("198.51.100.10", 53).scheduler("wlc").server("203.0.113.11", {.weight = 3}));
+  ASSERT_TRUE(loose.ok()) << loose.error().message;
+  EXPECT_THAT(director->configuration(), HasSubstr("least_conn;\n    server 203.0.113.11:53 weight=3;\n"));
+  EXPECT_THAT(director->configuration(), HasSubstr("listen 198.51.100.10:53 udp; proxy_pass udp-198.51.100.10-53;"));
+}
+
+TEST_F(ProductsTest, PenTracksClientsForTheWindowOrNotAtAll) {
+  const auto director = started("pen", {.real_time = true});
+  if (director == nullptr) GTEST_SKIP() << "needs pen";
+  const Status sticky = director->add_service(service_);
+  ASSERT_TRUE(sticky.ok()) << sticky.error().message;
+  EXPECT_THAT(director->configuration(), HasSubstr("-T 300 198.51.100.10:80 203.0.113.11:80 203.0.113.12:80\n"));
+  VirtualService loose = service_;
+  loose.persistent_s.reset();
+  const Status edited = director->edit_service(loose);
+  ASSERT_TRUE(edited.ok()) << edited.error().message;
+  EXPECT_THAT(director->configuration(), HasSubstr("-r 198.51.100.10:80 203.0.113.11:80 203.0.113.12:80\n"));
+}
+
+TEST_F(ProductsTest, NftablesHashesTheSourceOverTheServersThatTakeClients) {
+  const auto director = started("nftables", {.real_time = true});
+  if (director == nullptr) GTEST_SKIP() << "needs nftables";
+  const Status added = director->add_service(service_);
+  if (!added.ok() && added.error().kind == ErrorKind::kEnvironment) GTEST_SKIP() << added.error().message;
+  ASSERT_TRUE(added.ok()) << added.error().message;
+  EXPECT_THAT(director->configuration(), HasSubstr("ip daddr 198.51.100.10 tcp dport 80 "));
+  EXPECT_THAT(director->configuration(),
+              HasSubstr("jhash ip saddr mod 2 seed 0x51 map { 0 : 02:00:cb:00:71:0b, 1 : 02:00:cb:00:71:0c }"));
+  RealServer quiet = service_.servers.back();
+  quiet.weight = 0;
+  const Status edited = director->edit_server(service_.id, quiet);
+  ASSERT_TRUE(edited.ok()) << edited.error().message;
+  EXPECT_THAT(director->configuration(), HasSubstr("mod 1 seed 0x51 map { 0 : 02:00:cb:00:71:0b }"));
+}
+
 TEST_F(ProductsTest, WhoDoesNotStartShowsItsOwnWords) {
   const auto director = started("haproxy", {.real_time = true});
   if (director == nullptr) GTEST_SKIP() << "needs haproxy";
