@@ -77,8 +77,11 @@ class Haproxy : public Product {
       argv.insert(argv.end(), {"-sf", std::to_string(processes_.back().child.pid())});
     }
     LVSPEC_ASSIGN(Child child, start(argv, {{file.fd(), kConfigurationFd}}));
-    LVSPEC_TRY(await("haproxy answers on its socket", &child,
-                     [&]() -> Result<bool> { return ask("@" + socket_of(generation), "show info\n").has_value(); }));
+    // Its socket takes connections before its services are bound, and a process that then gives up closes them
+    // without a word: only an answer is a sign that it works.
+    LVSPEC_TRY(await("haproxy answers on its socket", &child, [&]() -> Result<bool> {
+      return ask("@" + socket_of(generation), "show info\n").value_or("").starts_with("Name: ");
+    }));
     generation_ = generation;
     processes_.push_back({std::move(child), std::move(file), steady_clock::now()});
     if (had_one) {
