@@ -28,7 +28,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 TEST(Cli, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "list", "explain", "mutants", "doctor", "fuzz", "diff", "merge", "verify"}) {
+  for (const char* command :
+       {"run", "list", "explain", "mutants", "doctor", "fuzz", "diff", "merge", "verify", "adapter-test"}) {
     const Ended ended = lvspec({command, "--help"});
     EXPECT_EQ(ended.how, "exited with 0") << command;
     EXPECT_THAT(ended.text, HasSubstr("--help")) << command;
@@ -63,6 +64,56 @@ TEST(Cli, NothingSelectedIsNeverSuccess) {
   const Ended ended = lvspec({"run", "--case", "nothing*"});
   EXPECT_EQ(ended.how, "exited with 3");
   EXPECT_THAT(ended.text, HasSubstr("no case fits"));
+}
+
+std::string adapter(const std::string& script) { return "exec:python3 " LVSPEC_ADAPTERS + script; }
+
+TEST(Cli, AGoodAdapterKeepsTheContract) {
+  const Ended ended = lvspec({"adapter-test", adapter("balancer.py")});
+  EXPECT_EQ(ended.how, "exited with 0") << ended.text;
+  EXPECT_THAT(ended.text, AllOf(HasSubstr("PASS        affinity.window"), HasSubstr("PASS        capability.tables"),
+                                HasSubstr("0 failed, 0 undeclared: keeps the contract")));
+  EXPECT_EQ(lvspec({"adapter-test", "bundled"}).how, "exited with 2");
+}
+
+// Each adapter in bad/ is the good one with one thing wrong, and that thing is named.
+TEST(Cli, AWrongAdapterIsCaught) {
+  const std::map<std::string, std::pair<std::string, std::string>> wrong = {
+      {"prints_garbage", {"contract.idempotence", "configuration reloaded"}},
+      {"hangs", {"contract.idempotence", "it hangs"}},
+      {"dies", {"contract.idempotence", "out of luck"}},
+      {"will_not_start", {"contract.start", "cannot open /etc/balancer.conf"}},
+      {"lies_about_tables", {"capability.tables", "persistent 360"}},
+      {"lies_about_marks", {"capability.marks", "got no answer"}},
+      {"lies_about_affinity", {"capability.affinity", "and then on"}},
+      {"unknown_capability", {"contract.hello", "teleport"}},
+      {"not_idempotent", {"contract.idempotence", "Service already exists"}},
+      {"swallows_unknown_verbs", {"contract.unknown-verb", "says yes"}},
+      {"leaves_things_behind", {"contract.clean-up", "process sleep"}},
+      {"stays", {"contract.stdin-closes", "runs on"}}};
+  for (const auto& [script, finding] : wrong) {
+    const Ended ended =
+        lvspec({"adapter-test", "--check", finding.first, "--patience", "2000", adapter("bad/" + script + ".py")});
+    EXPECT_EQ(ended.how, "exited with 1") << script << "\n" << ended.text;
+    EXPECT_THAT(ended.text, ::testing::ContainsRegex("FAIL +" + finding.first + " [^\n]*" + finding.second))
+        << script;
+  }
+}
+
+// An adapter that cannot be talked to costs its own column, and no other.
+TEST(Cli, AWrongAdapterHarmsNoOtherColumn) {
+  const Scratch scratch;
+  const Ended ended =
+      lvspec({"run", "--director", adapter("bad/dies.py"), "--director", adapter("bad/unknown_capability.py"),
+              "--director", "bundled", "--case", "ppc.same-client-same-server", "--out", scratch.path()});
+  EXPECT_EQ(ended.how, "exited with 4") << ended.text;
+  const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"));
+  std::map<std::string, std::pair<std::string, std::string>> by_director;
+  for (const auto& row : results["cases"]) by_director[row["director"]] = {row["verdict"], row["reason"]};
+  EXPECT_EQ(by_director["bundled"].first, "PASS");
+  EXPECT_EQ(by_director[adapter("bad/dies.py")].first, "HARNESS-ERROR");
+  EXPECT_THAT(by_director[adapter("bad/dies.py")].second, HasSubstr("out of luck"));
+  EXPECT_THAT(by_director[adapter("bad/unknown_capability.py")].second, HasSubstr("teleport"));
 }
 
 TEST(Cli, AReportThatCannotBeWrittenIsSaidBeforeAnythingRuns) {

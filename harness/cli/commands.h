@@ -32,6 +32,7 @@ Action add_compare_command(CLI::App& app, const Law& law);
 Action add_diff_command(CLI::App& app);
 Action add_merge_command(CLI::App& app);
 Action add_verify_command(CLI::App& app);
+Action add_adapter_test_command(CLI::App& app);
 /// What the fuzz command starts, here and in guests; not for people.
 Action add_fuzz_player_command(CLI::App& app);
 

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "harness/adapters/bundled.h"
+#include "harness/adapters/exec/contract.h"
 #include "harness/adapters/kernel_ipvs.h"
 #include "harness/adapters/products/products.h"
 #include "harness/process/child.h"
@@ -58,6 +60,30 @@ Result<DirectorFactory> product_with(const std::string& name, const std::string&
                          [=](const DirectorSite& site) { return start_product(name, site, options); }};
 }
 
+Result<DirectorFactory> exec_with(const std::string& name, const std::string& fault) {
+  if (name.size() == 5) return usage_error("--director exec: what is to run? exec:CMD, as in exec:'python3 lb.py'");
+  if (!fault.empty()) return usage_error(fmt::format("--fault {}: {} has none of ours", fault, name));
+  const ExecOptions options = exec_options(name);
+  return DirectorFactory{name, DirectorPlace::kStack,
+                         [options](const DirectorSite& site) -> Result<std::unique_ptr<DirectorUnderTest>> {
+                           LVSPEC_ASSIGN(auto director, ExecDirector::start(site, options));
+                           return std::unique_ptr<DirectorUnderTest>(std::move(director));
+                         }};
+}
+
+/// Asked once: one that hangs is waited for once.
+Result<DirectorIdentity> exec_identity_of(const std::string& name) {
+  static std::map<std::string, Result<DirectorIdentity>> known;
+  const auto found = known.find(name);
+  if (found != known.end()) return found->second;
+  Result<DirectorIdentity> identity = exec_identity(exec_options(name));
+  if (identity.ok()) {
+    identity->version = identity->name + " " + identity->version;
+    identity->name = name;  // columns go by what the user has called it
+  }
+  return known.emplace(name, std::move(identity)).first->second;
+}
+
 }  // namespace
 
 std::string program_folder() {
@@ -78,6 +104,11 @@ const std::vector<std::string>& director_names() {
 }
 
 Profile default_profile(const std::string& name) {
+  if (is_exec(name)) {
+    // Who shows tables as IPVS has them claims more than affinity; who does not say answers for everything.
+    const auto identity = identity_of(name);
+    return !identity.ok() || exec::claims(*identity, "tables") ? Profile::kIpvs : Profile::kAffinity;
+  }
   return name == "bundled" || name == "ipvs" || name == "keepalived" ? Profile::kIpvs : Profile::kAffinity;
 }
 
@@ -86,11 +117,29 @@ std::string best_lab(const std::string& name) {
   return name == "bundled" || name == "nftables" ? "host" : "uml";
 }
 
+bool is_exec(const std::string& name) { return name.starts_with("exec:"); }
+
+ExecOptions exec_options(const std::string& name) {
+  ExecOptions options;
+  options.command = name.substr(5);
+  options.keeper = program_folder() + "/lvspec-keeper";
+  options.real_time = getpid() != 1;  // in a guest we are its init, and its time jumps over idleness
+  return options;
+}
+
+std::string quoted(const std::string& name) {
+  if (!is_exec(name)) return name;
+  std::string text = "'";
+  for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
 Result<DirectorFactory> director_named(const std::string& name, const std::string& fault, int timers_hz) {
+  if (is_exec(name)) return exec_with(name, fault);
   const auto& names = director_names();
   if (std::find(names.begin(), names.end(), name) == names.end())
-    return usage_error(
-        fmt::format("--director {}: there is no such director; there is: {}", name, fmt::join(names, ", ")));
+    return usage_error(fmt::format("--director {}: there is no such director; there is: {}, exec:CMD", name,
+                                   fmt::join(names, ", ")));
   if (name == "ipvs") return ipvs_with(fault);
   if (is_product(name)) return product_with(name, fault);
   BundledOptions options;
@@ -105,6 +154,7 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
 }
 
 Result<DirectorIdentity> identity_of(const std::string& name) {
+  if (is_exec(name)) return exec_identity_of(name);
   if (is_product(name)) return product_identity(name);
   if (name == "ipvs") return DirectorIdentity{"ipvs", "the guest's kernel", {"ipv4", "ipv6", "dr", "tables", "mark"}};
   return bundled_identity(program_folder() + "/lvspec-director");

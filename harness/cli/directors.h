@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/adapters/exec/exec_director.h"
 #include "harness/base/result.h"
 #include "harness/lab/lab.h"
 #include "harness/report/model.h"
@@ -27,6 +28,13 @@ Result<DirectorFactory> director_named(const std::string& name, const std::strin
 
 /// What that director says of itself, without a world to run in.
 Result<DirectorIdentity> identity_of(const std::string& name);
+
+/// Whether a name is "exec:CMD", a program of the user's that speaks the open contract.
+bool is_exec(const std::string& name);
+/// How such a program is started.
+ExecOptions exec_options(const std::string& name);
+/// A director's name as a shell takes it.
+std::string quoted(const std::string& name);
 
 /// One deliberate fault of the bundled director.
 struct FaultRow {

@@ -129,6 +129,8 @@ class GuestPool {
       auto since = std::chrono::steady_clock::now();
       GuestCommand guest;
       guest.args = {"worker", "--guest", "--director", share.director, "--cases", places_of(share)};
+      if (is_exec(share.director))  // whose command may name files from where it was typed
+        guest.args.insert(guest.args.end(), {"--folder", std::filesystem::current_path().string()});
       if (!share.fault.empty()) guest.args.insert(guest.args.end(), {"--fault", share.fault});
       if (options_.verdict_only) guest.args.push_back("--verdict-only");
       if (!options_.report_dir.empty()) {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <map>
@@ -29,10 +30,12 @@ Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
   auto options = std::make_shared<testing::WorkerOptions>();
   auto orders = std::make_shared<GuestOrders>();
   auto places = std::make_shared<std::string>();
+  auto folder = std::make_shared<std::string>();
   auto* guest = command->add_flag("--guest");
   command->add_option("--director", orders->director)->needs(guest);
   command->add_option("--fault", orders->fault)->needs(guest);
   command->add_option("--cases", *places)->needs(guest);
+  command->add_option("--folder", *folder)->needs(guest);
   command->add_option("--cpu", options->cpu);
   command->add_option("--out", options->report_dir);
   command->add_flag("--verdict-only", options->verdict_only);
@@ -44,6 +47,8 @@ Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
       const auto cases = read_places(*places);
       if (!cases.ok()) return complain(cases.error());
       orders->cases = *cases;
+      if (!folder->empty() && chdir(folder->c_str()) != 0)
+        return complain(system_error(fmt::format("chdir({})", *folder)));
       live_in_guest(*orders, catalogue, [options] {
         auto worker = std::make_shared<testing::Worker>(*options);
         return [worker](const CaseInfo& info, const std::string& director, const std::string& fault) {
@@ -74,6 +79,7 @@ int main(int argc, char** argv) {
                                                  {"merge", add_merge_command(app)},
                                                  {"verify", add_verify_command(app)},
                                                  {"fuzz", add_fuzz_command(app)},
+                                                 {"adapter-test", add_adapter_test_command(app)},
                                                  {"fuzz-player", add_fuzz_player_command(app)},
                                                  {"worker", add_worker_command(app, catalogue)}};
   try {

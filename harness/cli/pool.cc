@@ -163,7 +163,7 @@ class Pool {
 }  // namespace
 
 std::string rerun_line(const Job& job) {
-  std::string line = fmt::format("ci/lvspec run --director {} --case {}", job.director, job.info.id);
+  std::string line = fmt::format("ci/lvspec run --director {} --case {}", quoted(job.director), job.info.id);
   if (!job.fault.empty()) line += " --fault " + job.fault;
   return line;
 }

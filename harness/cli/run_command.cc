@@ -55,6 +55,12 @@ std::vector<std::string> default_directors(const RunOptions& options) {
 std::string lab_for(const std::string& director, const RunOptions& options) {
   if (options.lab != "auto") return options.lab;
   if (!options.kernel.empty()) return "qemu";
+  if (is_exec(director)) {
+    // Virtual time is its own clock's, or a guest's.
+    const auto identity = identity_of(director);
+    const auto has_clock = [](const auto& words) { return std::count(words.begin(), words.end(), "clock") != 0; };
+    return !identity.ok() || has_clock(identity->capabilities) ? "host" : "uml";
+  }
   return best_lab(director);
 }
 
@@ -91,8 +97,17 @@ Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, PoolOp
                                             GuestKernels* kernels,
                                             const std::function<void(const CaseResult&)>& done) {
   std::map<std::string, std::vector<std::size_t>> by_lab;
-  for (std::size_t i = 0; i < jobs.size(); ++i) by_lab[lab_for(jobs[i].director, options)].push_back(i);
   std::vector<CaseResult> results(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    // A program that does not even say hello would cost each of its cases the same wait, and tell the same.
+    if (const auto identity = identity_of(jobs[i].director); is_exec(jobs[i].director) && !identity.ok()) {
+      results[i] = lost_result(jobs[i], identity.error().message);
+      results[i].rerun = lvspec::rerun_line(jobs[i]);
+      done(results[i]);
+      continue;
+    }
+    by_lab[lab_for(jobs[i].director, options)].push_back(i);
+  }
   for (const auto& [lab, places] : by_lab) {
     std::vector<Job> here;
     for (const std::size_t place : places) here.push_back(jobs[place]);
@@ -125,7 +140,7 @@ std::string rerun_line(const RunOptions& options) {
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) line += fmt::format(" {} '{}'", name, value);
   };
-  for (const std::string& director : options.directors) line += " --director " + director;
+  for (const std::string& director : options.directors) line += " --director " + quoted(director);
   if (options.profile != "auto") line += " --profile " + options.profile;
   for (const std::string& suite : options.selection.suites) line += " --suite " + suite;
   for (const std::string& glob : options.selection.globs) add("--case", glob);
@@ -176,6 +191,10 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   if (!options.kernel.empty() && options.lab != "auto" && options.lab != "qemu")
     return complain(
         usage_error(fmt::format("--kernel {}: goes with --lab qemu, not {}", options.kernel, options.lab)));
+  for (const std::string& director : options.directors)
+    if (is_exec(director) && lab_for(director, options) == "qemu")
+      return complain(usage_error(
+          fmt::format("--director {}: not in qemu, whose guests have none of this machine's files", director)));
   if (!options.modules.empty() && options.kernel.empty())
     return complain(usage_error(fmt::format("--modules {}: goes with --kernel VMLINUZ", options.modules)));
   if (std::count(options.directors.begin(), options.directors.end(), "ipvs") != 0 && options.lab == "host")
@@ -221,7 +240,8 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   run.shards = options.selection.shards;
   run.environment = environment_of(labs_of(options));
   for (const std::string& director : options.directors) {
-    const auto identity = identity_of(director);
+    auto identity = identity_of(director);
+    if (!identity.ok() && is_exec(director)) identity = DirectorIdentity{director, "did not say hello", {}};
     if (!identity.ok()) return complain(identity.error());
     const Lab lab = lab_named(lab_for(director, options));
     const Profile profile = profile_for(director, options);
@@ -278,16 +298,18 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       "  lvspec run --director ipvs --kernel debian:6.1 that of a distribution's kernel, in qemu\n"
       "  lvspec run --director haproxy --director nginx --director pen\n"
       "  lvspec run --profile affinity --director ipvs  what proxies are asked, put to the kernel\n"
+      "  lvspec run --director 'exec:python3 fixtures/adapters/balancer.py' --director bundled --suite pcc\n"
       "  lvspec run --fault no-persistence            a deliberately broken director: must fail\n"
       "  lvspec run --format jsonl | jq -r 'select(.case.verdict == \"FAIL\") | .case.id'\n"
       "  lvspec run --shard 1/3 --out shard-1         a third of it; lvspec merge joins the three\n"
       "Exit status: 0 all conform, 1 something does not, 2 usage, 3 nothing selected or asserted,\n"
       "             4 harness error, 5 inconclusive only");
   auto options = std::make_shared<RunOptions>();
-  command->add_option("--director", options->directors,
-                      "director under test: bundled, ipvs, haproxy, keepalived, nftables, nginx, pen; may be "
-                      "repeated (default: bundled "
-                      "and ipvs)");
+  command->add_option(
+      "--director", options->directors,
+      "director under test: bundled, ipvs, haproxy, keepalived, nftables, nginx, pen, or exec:CMD, a\n"
+      "program that speaks the contract of harness/adapters/exec/README.md; may be repeated (default:\n"
+      "bundled and ipvs)");
   command->add_option("--lab", options->lab, "where worlds live: auto, host, uml (user-mode-linux guests), qemu")
       ->check(CLI::IsMember({"auto", "host", "uml", "qemu"}))
       ->capture_default_str();
