@@ -105,7 +105,7 @@ TEST(Cli, AWrongAdapterHarmsNoOtherColumn) {
   const Scratch scratch;
   const Ended ended =
       lvspec({"run", "--director", adapter("bad/dies.py"), "--director", adapter("bad/unknown_capability.py"),
-              "--director", "bundled", "--case", "ppc.same-client-same-server", "--out", scratch.path()});
+              "--director", "bundled", "--case", "affinity.same-client-same-server", "--out", scratch.path()});
   EXPECT_EQ(ended.how, "exited with 4") << ended.text;
   const auto results = nlohmann::json::parse(read_file(scratch.path() + "/results.json"));
   std::map<std::string, std::pair<std::string, std::string>> by_director;

@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/adapters/bundled.h"
-#include "harness/adapters/exec/contract.h"
 #include "harness/adapters/kernel_ipvs.h"
 #include "harness/adapters/products/products.h"
 #include "harness/process/child.h"
@@ -104,11 +103,6 @@ const std::vector<std::string>& director_names() {
 }
 
 Profile default_profile(const std::string& name) {
-  if (is_exec(name)) {
-    // Who shows tables as IPVS has them claims more than affinity; who does not say answers for everything.
-    const auto identity = identity_of(name);
-    return !identity.ok() || exec::claims(*identity, "tables") ? Profile::kIpvs : Profile::kAffinity;
-  }
   return name == "bundled" || name == "ipvs" || name == "keepalived" ? Profile::kIpvs : Profile::kAffinity;
 }
 

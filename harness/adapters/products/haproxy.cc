@@ -160,8 +160,8 @@ class Haproxy : public Product {
   }
 
   /// Until the new process has learned what the old one knew, or a second has passed: that it may not is for a case
-  /// to find.
-  void await_tables(const std::map<std::string, std::size_t>& known) const {
+  /// to find, and its log says so.
+  void await_tables(const std::map<std::string, std::size_t>& known) {
     const auto deadline = steady_clock::now() + std::chrono::seconds(1);
     for (;;) {
       const auto now = entries_of(generation_);
@@ -169,7 +169,12 @@ class Haproxy : public Product {
         const auto found = now.find(table.first);
         return found == now.end() || found->second >= table.second;
       });
-      if (all || steady_clock::now() >= deadline) return;
+      if (all) return;
+      if (steady_clock::now() >= deadline) {
+        past_logs_.push_back(fmt::format("lvspec: 1 s after its start haproxy {} knows fewer clients than {} did\n",
+                                         generation_, generation_ - 1));
+        return;
+      }
       (void)sleep_for(std::chrono::milliseconds(5));
     }
   }
