@@ -7,6 +7,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/directors.h"
 #include "harness/cli/guest_pool.h"
+#include "harness/cli/wire_options.h"
 #include "harness/lab/lab.h"
 #include "harness/lab/qemu/qemu_init.h"
 #include "harness/testing/case.h"
@@ -22,7 +23,7 @@ int complain(const Error& error) {
 
 namespace {
 
-constexpr int kWorkerFd = 3;
+constexpr int kWorkerFd = 3, kWireClientsFd = 4;  // as pool.cc has them
 
 /// What the pools start (pool.cc, guest_pool.cc); not for people, so not in --help.
 Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
@@ -36,6 +37,9 @@ Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
   command->add_option("--fault", orders->fault)->needs(guest);
   command->add_option("--cases", *places)->needs(guest);
   command->add_option("--folder", *folder)->needs(guest);
+  auto wire = std::make_shared<WireOptions>();
+  auto* on_wire = command->add_flag("--wire");
+  add_wire_options(command, wire.get());
   command->add_option("--cpu", options->cpu);
   command->add_option("--out", options->report_dir);
   command->add_flag("--verdict-only", options->verdict_only);
@@ -43,6 +47,16 @@ Action add_worker_command(CLI::App& app, const Catalogue& catalogue) {
   return [=, &catalogue] {
     options->lab = guest->count() == 0 ? host_lab() : is_qemu_init() ? qemu_lab() : uml_lab();
     options->director = [](const auto& name, const auto& fault) { return director_named(name, fault); };
+    if (on_wire->count() > 0) {
+      const auto plan = plan_of(*wire, "appliance");
+      if (!plan.ok()) return complain(plan.error());
+      const auto clients = std::make_shared<WireClients>(kWireClientsFd);
+      options->lab = wire_lab(*plan, clients);
+      options->director = [plan = *plan, clients](const auto& name, const auto&) mutable {
+        plan.appliance = name;
+        return Result<DirectorFactory>(appliance_on(plan, clients));
+      };
+    }
     if (guest->count() > 0) {
       const auto cases = read_places(*places);
       if (!cases.ok()) return complain(cases.error());

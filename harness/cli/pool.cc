@@ -1,6 +1,7 @@
 #include "harness/cli/pool.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -16,7 +17,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr int kControlFd = 3;
+constexpr int kControlFd = 3, kWireClientsFd = 4;
 
 /// A worker process and the job it is at.
 class Worker {
@@ -32,6 +33,11 @@ class Worker {
     if (options.verdict_only) command.argv.push_back("--verdict-only");
     if (options.keep_evidence) command.argv.push_back("--keep-evidence");
     command.fds = {{theirs.get(), kControlFd}};
+    if (!options.wire.empty()) {
+      command.argv.push_back("--wire");
+      command.argv.insert(command.argv.end(), options.wire.begin(), options.wire.end());
+      command.fds.emplace_back(options.wire_clients_fd, kWireClientsFd);
+    }
     LVSPEC_ASSIGN(Child child, Child::start(command));
     return std::unique_ptr<Worker>(new Worker(index, std::move(child), std::move(ours)));
   }
@@ -146,7 +152,7 @@ class Pool {
   CaseResult lost(std::size_t job, const std::string& reason) const { return lost_result(jobs_[job], reason); }
 
   void finish(std::size_t job, CaseResult result) {
-    result.rerun = rerun_line(jobs_[job]);
+    result.rerun = rerun_line(jobs_[job], options_.wire);
     results_[job] = std::move(result);
     ++finished_;
     done_(job, results_[job]);
@@ -162,9 +168,10 @@ class Pool {
 
 }  // namespace
 
-std::string rerun_line(const Job& job) {
+std::string rerun_line(const Job& job, const std::vector<std::string>& wire) {
   std::string line = fmt::format("ci/lvspec run --director {} --case {}", quoted(job.director), job.info.id);
   if (!job.fault.empty()) line += " --fault " + job.fault;
+  if (!wire.empty()) line += fmt::format(" --lab wire {}", fmt::join(wire, " "));
   return line;
 }
 

@@ -19,18 +19,21 @@ struct Job {
 };
 
 /// The command that runs this job again.
-std::string rerun_line(const Job& job);
+/// @param wire  the words that say where, as in PoolOptions
+std::string rerun_line(const Job& job, const std::vector<std::string>& wire = {});
 
 /// The result of a job that never came to a verdict, and why.
 CaseResult lost_result(const Job& job, const std::string& reason);
 
 struct PoolOptions {
   int workers = 1;
-  std::string report_dir;       ///< evidence goes below it; empty: none is kept
-  bool verdict_only = false;    ///< end each case at its first failure
-  bool keep_evidence = false;   ///< of cases that pass as well
-  std::string kernel, modules;  ///< of qemu guests: a vmlinuz or "debian:6.1", its modules; empty: no qemu
-  std::string accel = "tcg";    ///< of qemu guests
+  std::string report_dir;         ///< evidence goes below it; empty: none is kept
+  bool verdict_only = false;      ///< end each case at its first failure
+  bool keep_evidence = false;     ///< of cases that pass as well
+  std::string kernel, modules;    ///< of qemu guests: a vmlinuz or "debian:6.1", its modules; empty: no qemu
+  std::string accel = "tcg";      ///< of qemu guests
+  std::vector<std::string> wire;  ///< words for workers that live on a wire; empty: worlds are ours
+  int wire_clients_fd = -1;       ///< what they share (wire_lab)
   /// Told the kernel of each guest, "Linux 6.1.176"; may be empty.
   std::function<void(const std::string&)> on_kernel;
   /// A case that takes longer hangs; protocol time does not count.

@@ -1,6 +1,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <net/if.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@
 #include "harness/cli/run_output.h"
 #include "harness/cli/selection.h"
 #include "harness/cli/try_in_child.h"
+#include "harness/cli/wire_options.h"
 #include "harness/lab/lab.h"
 #include "harness/netns/namespace.h"
 #include "harness/report/measured.h"
@@ -42,10 +45,12 @@ struct RunOptions {
   int repeat = 1;
   std::string out;
   OutputFormat format = OutputFormat::kText;
+  WireOptions wire;
 };
 
 /// Both of ours, each in its fastest lab; a named lab or fault narrows them to those that it suits.
 std::vector<std::string> default_directors(const RunOptions& options) {
+  if (options.lab == "wire") return {"appliance"};
   if (!options.fault.empty() || options.lab == "host") return {"bundled"};
   if (!options.kernel.empty() || options.lab == "qemu") return {"ipvs"};
   return {"bundled", "ipvs"};
@@ -65,6 +70,7 @@ std::string lab_for(const std::string& director, const RunOptions& options) {
 }
 
 Lab lab_named(const std::string& name) {
+  if (name == "wire") return wire_lab(WirePlan(), nullptr);  // for its name and clock; workers have theirs
   return name == "uml" ? uml_lab() : name == "qemu" ? qemu_lab() : host_lab();
 }
 
@@ -80,6 +86,7 @@ std::vector<Lab> labs_of(const RunOptions& options) {
 }
 
 Profile profile_for(const std::string& director, const RunOptions& options) {
+  if (options.lab == "wire") return Profile::kAffinity;
   return profile_of(options.profile).value_or(default_profile(director));
 }
 
@@ -100,8 +107,8 @@ Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, PoolOp
   std::vector<CaseResult> results(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     // A program that does not even say hello would cost each of its cases the same wait, and tell the same.
-    if (const auto identity = identity_of(jobs[i].director); is_exec(jobs[i].director) && !identity.ok()) {
-      results[i] = lost_result(jobs[i], identity.error().message);
+    if (is_exec(jobs[i].director) && !identity_of(jobs[i].director).ok()) {
+      results[i] = lost_result(jobs[i], identity_of(jobs[i].director).error().message);
       results[i].rerun = lvspec::rerun_line(jobs[i]);
       done(results[i]);
       continue;
@@ -113,8 +120,9 @@ Result<std::vector<CaseResult>> run_in_labs(const std::vector<Job>& jobs, PoolOp
     for (const std::size_t place : places) here.push_back(jobs[place]);
     const auto show = [&](std::size_t, const CaseResult& result) { done(result); };
     pool.on_kernel = [&, &lab = lab](const std::string& kernel) { (*kernels)[lab].insert(kernel); };
-    if (lab == "host") LVSPEC_TRY(try_in_child(become_able_to_create_namespaces));
-    LVSPEC_ASSIGN(auto found, lab == "host" ? run_jobs(here, pool, show) : run_jobs_in_guests(here, pool, show));
+    const bool here_and_now = lab == "host" || lab == "wire";
+    if (here_and_now) LVSPEC_TRY(try_in_child(become_able_to_create_namespaces));
+    LVSPEC_ASSIGN(auto found, here_and_now ? run_jobs(here, pool, show) : run_jobs_in_guests(here, pool, show));
     for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = std::move(found[i]);
   }
   return results;
@@ -149,6 +157,7 @@ std::string rerun_line(const RunOptions& options) {
   if (!options.fault.empty()) line += " --fault " + options.fault;
   if (options.selection.seed != 0) line += fmt::format(" --seed {}", options.selection.seed);
   if (options.lab != "auto") line += " --lab " + options.lab;
+  if (options.wire.any()) line += fmt::format(" {}", fmt::join(words_of(options.wire), " "));
   add("--kernel", options.kernel);
   add("--modules", options.modules);
   if (options.accel != "tcg") line += " --accel " + options.accel;
@@ -181,12 +190,56 @@ Status prepare_out(const std::string& dir) {
   return {};
 }
 
+/// Whether a wire is asked for as it can be had; its words for workers go to *pool.
+Status prepare_wire(const RunOptions& options, PoolOptions* pool, FileDescriptor* clients) {
+  if (options.lab != "wire") {
+    if (!options.wire.any()) return {};
+    return usage_error(fmt::format("{}: goes with --lab wire", words_of(options.wire).front()));
+  }
+  if (options.directors.size() != 1)
+    return usage_error("--lab wire: there is one appliance; --director names its column, once");
+  const std::string& name = options.directors.front();
+  const bool plain = !name.empty() && name.size() <= 40 &&
+                     name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") == std::string::npos;
+  const auto& ours = director_names();
+  if (!plain || std::find(ours.begin(), ours.end(), name) != ours.end())
+    return usage_error(fmt::format(
+        "--director {}: on a wire it names somebody's appliance: 1 to 40 of a-z 0-9 . - _, and none of {}", name,
+        fmt::join(ours, ", ")));
+  if (options.profile == "ipvs")
+    return usage_error("--profile ipvs: an appliance is judged from outside, by profile affinity");
+  if (!options.fault.empty())
+    return usage_error(fmt::format("--fault {}: an appliance has none of ours", options.fault));
+  LVSPEC_ASSIGN(const WirePlan plan, plan_of(options.wire, name));
+  for (const auto& [option, interface] :
+       {std::pair{"--client-if", plan.wire.client_interface}, std::pair{"--server-if", plan.wire.server_interface}})
+    if (if_nametoindex(interface.c_str()) == 0)
+      return usage_error(fmt::format("{} {}: {}", option, interface, system_error("there").message));
+  if (geteuid() != 0) return usage_error("--lab wire: interfaces of this machine are root's to lend; run it as root");
+  *clients = FileDescriptor(memfd_create("clients used so far", MFD_CLOEXEC));
+  const std::uint64_t first = 1;
+  if (!clients->valid() || write(clients->get(), &first, sizeof first) != sizeof first)
+    return system_error("memfd_create(clients used so far)");
+  pool->wire = words_of(options.wire);
+  pool->wire_clients_fd = clients->get();
+  pool->workers = 1;  // there is one appliance
+  pool->patience += plan.window * 4;
+  return {};
+}
+
 int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   if (options.directors.empty()) options.directors = default_directors(options);
   std::sort(options.directors.begin(), options.directors.end());
   options.directors.erase(std::unique(options.directors.begin(), options.directors.end()), options.directors.end());
+  PoolOptions pool;
+  FileDescriptor wire_clients;
+  pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (const Status ready = prepare_wire(options, &pool, &wire_clients); !ready.ok()) return complain(ready.error());
   for (const std::string& director : options.directors)
-    if (const auto known = director_named(director, director == "bundled" ? "" : options.fault); !known.ok())
+    if (const auto known = options.lab == "wire"
+                               ? Result<DirectorFactory>(DirectorFactory{})
+                               : director_named(director, director == "bundled" ? "" : options.fault);
+        !known.ok())
       return complain(known.error());
   if (!options.kernel.empty() && options.lab != "auto" && options.lab != "qemu")
     return complain(
@@ -240,7 +293,8 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
   run.shards = options.selection.shards;
   run.environment = environment_of(labs_of(options));
   for (const std::string& director : options.directors) {
-    auto identity = identity_of(director);
+    auto identity =
+        options.lab == "wire" ? appliance_identity(*plan_of(options.wire, director)) : identity_of(director);
     if (!identity.ok() && is_exec(director)) identity = DirectorIdentity{director, "did not say hello", {}};
     if (!identity.ok()) return complain(identity.error());
     const Lab lab = lab_named(lab_for(director, options));
@@ -257,8 +311,6 @@ int run(RunOptions options, const Catalogue& catalogue, const Law& law) {
          .selected = static_cast<int>(std::count_if(selected->begin(), selected->end(), in_profile)),
          .catalogue = static_cast<int>(std::count_if(catalogue.begin(), catalogue.end(), in_profile))});
   }
-  PoolOptions pool;
-  pool.workers = options.jobs > 0 ? options.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   pool.report_dir = options.out;
   pool.accel = options.accel;
   pool.modules = options.modules;
@@ -301,6 +353,8 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       "  lvspec run --director 'exec:python3 fixtures/adapters/balancer.py' --director bundled --suite pcc\n"
       "  lvspec run --fault no-persistence            a deliberately broken director: must fail\n"
       "  lvspec run --format jsonl | jq -r 'select(.case.verdict == \"FAIL\") | .case.id'\n"
+      "  lvspec run --lab wire --director acme-9000 --client-if eth1 --server-if eth2 --vip 198.51.100.10:443\n"
+      "      --clients 192.0.2.64/26 --servers 203.0.113.11,203.0.113.12 --server-gateway 203.0.113.1 --window 60\n"
       "  lvspec run --shard 1/3 --out shard-1         a third of it; lvspec merge joins the three\n"
       "Exit status: 0 all conform, 1 something does not, 2 usage, 3 nothing selected or asserted,\n"
       "             4 harness error, 5 inconclusive only");
@@ -310,8 +364,11 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       "director under test: bundled, ipvs, haproxy, keepalived, nftables, nginx, pen, or exec:CMD, a\n"
       "program that speaks the contract of harness/adapters/exec/README.md; may be repeated (default:\n"
       "bundled and ipvs)");
-  command->add_option("--lab", options->lab, "where worlds live: auto, host, uml (user-mode-linux guests), qemu")
-      ->check(CLI::IsMember({"auto", "host", "uml", "qemu"}))
+  command
+      ->add_option("--lab", options->lab,
+                   "where worlds live: auto, host, uml (user-mode-linux guests), qemu, wire (an\n"
+                   "appliance between two interfaces of this machine)")
+      ->check(CLI::IsMember({"auto", "host", "uml", "qemu", "wire"}))
       ->capture_default_str();
   command
       ->add_option("--profile", options->profile,
@@ -350,6 +407,7 @@ Action add_run_command(CLI::App& app, const Catalogue& catalogue, const Law& law
       ->option_text("text|tap|jsonl|github");
   command->add_option("--fault", options->fault,
                       "switch one deliberate fault of the bundled director on (see: lvspec mutants)");
+  add_wire_options(command, &options->wire);
   return [options, &catalogue, &law] { return run(*options, catalogue, law); };
 }
 

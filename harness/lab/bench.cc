@@ -69,8 +69,8 @@ std::string text_of(const T& value) {
 }  // namespace
 
 struct Bench::State {
-  State(Lab lab, World world, RealServers servers, Fence fence)
-      : lab(std::move(lab)), world(std::move(world)), servers(std::move(servers)), fence(std::move(fence)) {}
+  State(Lab lab, World world, RealServers servers)
+      : lab(std::move(lab)), world(std::move(world)), servers(std::move(servers)) {}
 
   Lab lab;
   World world;
@@ -78,7 +78,7 @@ struct Bench::State {
   RealServers servers;
   std::optional<Decapsulators> decapsulators;
   ServerOptions defaults;
-  Fence fence;
+  std::optional<Fence> fence;  // none where the director is not on a link of ours
   std::unique_ptr<DirectorUnderTest> director;
   std::optional<Fence> standby_fence;
   std::unique_ptr<DirectorUnderTest> standby;
@@ -131,6 +131,7 @@ Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory, c
   Topology topology = topology_;
   topology.director_place = factory.place;
   if (standby != nullptr) topology.standby_place = standby->place;
+  if (lab.place) LVSPEC_TRY(lab.place(&topology));
   LVSPEC_ASSIGN(World world, World::build(topology));
   LVSPEC_ASSIGN(Capture capture, Capture::start(world.segment()));
   LVSPEC_ASSIGN(RealServers servers, RealServers::create());
@@ -139,9 +140,11 @@ Result<Bench> BenchPlan::build(const Lab& lab, const DirectorFactory& factory, c
     LVSPEC_TRY(servers.add(node.name, node.netns, listen_.tcp, listen_.udp));
   }
   if (has_local_) LVSPEC_TRY(servers.add(kLocalServer, world.director_stack(), local_.tcp, local_.udp));
-  LVSPEC_ASSIGN(Fence fence, Fence::create(world, world.director()));
 
-  auto state = std::make_unique<Bench::State>(lab, std::move(world), std::move(servers), std::move(fence));
+  auto state = std::make_unique<Bench::State>(lab, std::move(world), std::move(servers));
+  if (!topology.wire) {
+    LVSPEC_ASSIGN(state->fence, Fence::create(state->world, state->world.director()));
+  }
   state->defaults = defaults_;
   if (topology.reach == Reach::kTunnelled) {
     LVSPEC_ASSIGN(Decapsulators ends, Decapsulators::create());
@@ -193,8 +196,8 @@ IpAddress Bench::dip(int family) const { return state_->world.topology().directo
 
 MacAddress Bench::mac_of(const std::string& node) const {
   for (const Node& one : state_->world.nodes())
-    if (one.name == node) return one.port.mac;
-  throw WorldError(Error{fmt::format("there is no node {}", node)});
+    if (one.name == node && one.port.ifindex != 0) return one.port.mac;
+  throw WorldError(unsupported(fmt::format("there is no node {} on a link of ours", node)));
 }
 
 ServerOptions Bench::server_options() const { return state_->defaults; }
@@ -339,7 +342,7 @@ Status Bench::zero() {
 }
 
 void Bench::settle() {
-  must(state_->fence.raise(*state_->director));
+  if (state_->fence) must(state_->fence->raise(*state_->director));
   if (state_->standby) must(state_->standby_fence->raise(*state_->standby));
 }
 
@@ -482,6 +485,7 @@ void Bench::keep_evidence(CaseFile& file) {
   std::string topology;
   std::map<int, std::string> links;
   for (const Node& node : state_->world.nodes()) {
+    if (node.port.ifindex == 0) continue;
     links[node.port.segment_ifindex] = node.name;
     topology += fmt::format("{:<10} {} {:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}\n", node.name, node.port.name,
                             node.port.mac[0], node.port.mac[1], node.port.mac[2], node.port.mac[3], node.port.mac[4],
@@ -548,7 +552,7 @@ Answer BenchClient::syn(const IpAddress& vip, std::uint16_t port, std::uint16_t 
   std::map<MacAddress, std::string> names;
   for (const Node& node : world.nodes()) names[node.port.mac] = node.name;
   Answer answer =
-      must(probe.syn({.client = {address_, from}, .target = {vip, port}}, world.director().port.mac, names));
+      must(probe.syn({.client = {address_, from}, .target = {vip, port}}, bench_->mac_of("director"), names));
   bench_->note_answer("syn, then silence", answer);
   return answer;
 }
@@ -556,7 +560,7 @@ Answer BenchClient::syn(const IpAddress& vip, std::uint16_t port, std::uint16_t 
 void BenchClient::send(const std::vector<std::uint8_t>& packet) {
   World& world = bench_->state_->world;
   RawProbe probe = must(RawProbe::open(world.client().netns));
-  must(probe.send_packet(packet, world.director().port.mac));
+  must(probe.send_packet(packet, bench_->mac_of("director")));
   bench_->note_sent(address_, fmt::format("send {} bytes of IP", packet.size()));
 }
 
@@ -571,7 +575,7 @@ void BenchClient::send_segment(const IpAddress& vip, std::uint16_t port, std::ui
   World& world = bench_->state_->world;
   RawProbe probe = must(RawProbe::open(world.client().netns));
   must(probe.send_segment({.source = {address_, from}, .target = {vip, port}, .flags = tcp_flags},
-                          world.director().port.mac));
+                          bench_->mac_of("director")));
   bench_->note_sent(address_, fmt::format("segment with flags {:#04x}, {}:{} -> {}:{}", tcp_flags, address_.str(),
                                           from, vip.str(), port));
 }
@@ -581,7 +585,7 @@ void BenchClient::send_datagram(const IpAddress& vip, std::uint16_t port, std::u
   World& world = bench_->state_->world;
   RawProbe probe = must(RawProbe::open(world.client().netns));
   must(probe.send_datagram({.source = {address_, from}, .target = {vip, port}, .payload = payload},
-                           world.director().port.mac));
+                           bench_->mac_of("director")));
   bench_->note_sent(address_, fmt::format("datagram of {} bytes, {}:{} -> {}:{}", payload.size(), address_.str(),
                                           from, vip.str(), port));
 }
@@ -590,7 +594,7 @@ void BenchClient::send_packet(const IpAddress& vip, std::uint8_t protocol, const
   World& world = bench_->state_->world;
   RawProbe probe = must(RawProbe::open(world.client().netns));
   must(probe.send_packet({.source = address_, .target = vip, .protocol = protocol, .transport = transport},
-                         world.director().port.mac));
+                         bench_->mac_of("director")));
   bench_->note_sent(address_, fmt::format("packet of protocol {}, {} -> {}", protocol, address_.str(), vip.str()));
 }
 

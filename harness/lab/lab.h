@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +19,13 @@ struct DirectorFactory {
   std::function<Result<std::unique_ptr<DirectorUnderTest>>(const DirectorSite&)> start;
 };
 
+/// What cases about affinity choose for themselves in worlds of ours, and an appliance's owner has chosen for them.
+struct Terms {
+  IpAddress vip = IpAddress::of("198.51.100.10");
+  std::uint16_t port = 80, other_port = 81;  ///< of one service with affinity, and of another
+  std::chrono::seconds window{300};
+};
+
 /// The network stack that a world lives in, with its clock.
 struct Lab {
   std::string name;   ///< "host"
@@ -26,6 +34,9 @@ struct Lab {
   std::function<Status(DirectorUnderTest&, std::chrono::nanoseconds)> elapse;
   /// A lab whose time passes by itself, however little, tells it here; elsewhere time is what elapse has added up.
   std::function<std::chrono::nanoseconds()> now;
+  Terms terms{};
+  /// A lab whose addresses are not ours puts them in here; else empty. Error: what the world wants is not to be had.
+  std::function<Status(Topology*)> place{};
 };
 
 /// Namespaces of the running kernel; time is the director's own and moves by message.

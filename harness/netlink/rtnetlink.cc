@@ -161,6 +161,23 @@ void RtBatch::add_veth(const LinkEnd& here, const LinkEnd& there, const NetworkN
   finish(message);
 }
 
+void RtBatch::add_passthru(const LinkEnd& there, int parent, const NetworkNamespace& other) {
+  nlmsghdr* message = begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+                            fmt::format("RTM_NEWLINK macvlan {}/{} on ifindex {}", other.name(), there.name, parent));
+  auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
+  link->ifi_index = there.ifindex;
+  put_name(message, there.name);
+  mnl_attr_put_u32(message, IFLA_LINK, static_cast<std::uint32_t>(parent));
+  mnl_attr_put_u32(message, IFLA_NET_NS_FD, static_cast<std::uint32_t>(other.fd()));
+  nlattr* info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+  mnl_attr_put_strz(message, IFLA_INFO_KIND, "macvlan");
+  nlattr* data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+  mnl_attr_put_u32(message, IFLA_MACVLAN_MODE, MACVLAN_MODE_PASSTHRU);
+  mnl_attr_nest_end(message, data);
+  mnl_attr_nest_end(message, info);
+  finish(message);
+}
+
 void RtBatch::change_link(int ifindex, const LinkChange& change) {
   nlmsghdr* message = begin(RTM_SETLINK, 0, fmt::format("RTM_SETLINK ifindex {}", ifindex));
   auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
@@ -173,6 +190,7 @@ void RtBatch::change_link(int ifindex, const LinkChange& change) {
     link->ifi_change |= IFF_NOARP;
     if (!*change.arp) link->ifi_flags |= IFF_NOARP;
   }
+  if (change.bridge.has_value()) mnl_attr_put_u32(message, IFLA_MASTER, static_cast<std::uint32_t>(*change.bridge));
   if (change.no_ipv6_link_local || !empty(change.ipv4)) {
     nlattr* families = mnl_attr_nest_start(message, IFLA_AF_SPEC);
     if (!empty(change.ipv4)) {

@@ -38,8 +38,9 @@ struct Ipv4Conf {
 /// What to change of a link.
 struct LinkChange {
   std::optional<bool> up = std::nullopt;
-  std::optional<bool> arp = std::nullopt;  ///< false sets IFF_NOARP: the device neither asks nor answers
-  bool no_ipv6_link_local = false;         ///< IN6_ADDR_GEN_MODE_NONE; has to come in a batch entry before `up`
+  std::optional<bool> arp = std::nullopt;    ///< false sets IFF_NOARP: the device neither asks nor answers
+  std::optional<int> bridge = std::nullopt;  ///< ifindex of the bridge that it becomes a port of
+  bool no_ipv6_link_local = false;           ///< IN6_ADDR_GEN_MODE_NONE; has to come in a batch entry before `up`
   Ipv4Conf ipv4 = {};
 };
 
@@ -93,6 +94,10 @@ class RtBatch {
   /// namespaces do: the kernel takes a link whose peer has its own index for a link without a peer, and reports
   /// carrier up to a second late (net/core/link_watch.c, linkwatch_urgent_event()). Checked.
   void add_veth(const LinkEnd& here, const LinkEnd& there, const NetworkNamespace& other, int bridge = 0);
+  /// RTM_NEWLINK, kind macvlan, mode passthru: all that `parent`, an interface of this namespace, receives comes out
+  /// of `there` in `other`, and what is sent there leaves by it, whatever its MAC. There is one on a parent, at most;
+  /// when it goes, the parent is as it was.
+  void add_passthru(const LinkEnd& there, int parent, const NetworkNamespace& other);
   /// RTM_SETLINK.
   void change_link(int ifindex, const LinkChange& change);
   /// RTM_NEWADDR; for IPv6 without duplicate address detection, so it can be used as a source at once. (It can be

@@ -28,6 +28,10 @@ class DirectorTest : public ::testing::Test {
   /// Builds the bench with the director under test. Which director that is, a case does not know.
   Result<Bench> build(const BenchPlan& plan);
 
+  /// What is not for a case to choose where somebody else has set the director up.
+  const Terms& terms() const { return ground().lab.terms; }
+  bool is_set_up_by_owner() const { return ground().lab.place != nullptr; }
+
   /// For cases that measure: the value, in words.
   void measured(const std::string& value) { Recorder::current().measured(value); }
   void measured(Measurement cell) { Recorder::current().measured(std::move(cell)); }

@@ -17,6 +17,7 @@ const Prefix& lan(int family) { return family == AF_INET6 ? addresses::kLan6 : a
 
 IpAddress Topology::client(int i, int family) const {
   LVSPEC_CHECK(i >= 1);
+  if (wire) return wire->clients.address.plus(wire->first_client + static_cast<std::uint64_t>(i) - 1);
   const auto prefix = std::find_if(client_prefixes.begin(), client_prefixes.end(),
                                    [family](const Prefix& p) { return p.address.family() == family; });
   LVSPEC_CHECK(prefix != client_prefixes.end());
@@ -25,6 +26,7 @@ IpAddress Topology::client(int i, int family) const {
 
 IpAddress Topology::real_server(int i, int family) const {
   LVSPEC_CHECK(i >= 1);
+  if (wire) return wire->servers.at(static_cast<std::size_t>(i) - 1);
   return lan(family).address.plus(kServersStart + static_cast<std::uint64_t>(i));
 }
 

@@ -34,6 +34,19 @@ enum class Reach {
   kTunnelled,    ///< as kDirectly; the far end of a tunnel delivers to lo
 };
 
+/// Two interfaces of this machine with somebody's appliance between them, and the addresses that its owner lets us
+/// have: clients are behind the one, real servers behind the other. IPv4. The same name twice: the appliance has one
+/// arm.
+struct Wire {
+  std::string client_interface, server_interface;
+  Prefix clients{};                  ///< addresses that may be ours as clients
+  std::uint64_t first_client = 1;    ///< client 1 is this one of them
+  std::vector<IpAddress> servers{};  ///< RIPs, in order
+  int server_prefix_length = 24;
+  std::optional<IpAddress> client_gateway{};  ///< the clients' way to the VIPs; none: they are on the link
+  std::optional<IpAddress> server_gateway{};  ///< the servers' way to the clients; none: they are on the link
+};
+
 /// A world as plain data: one segment with clients, one director and real servers.
 ///
 ///   clients ──┐                    ┌── real1
@@ -55,6 +68,9 @@ struct Topology {
   std::optional<DirectorPlace> standby_place = std::nullopt;
   bool ipv6 = true;
   Reach reach = Reach::kDirectly;
+  /// Somebody else's appliance is the director: node `director` has no link then, client addresses and RIPs are the
+  /// owner's, and of `reach` only whether the servers have the VIP.
+  std::optional<Wire> wire = std::nullopt;
 
   IpAddress client(int i, int family = AF_INET) const;       ///< i from 1
   IpAddress real_server(int i, int family = AF_INET) const;  ///< RIP; i from 1

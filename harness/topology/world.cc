@@ -15,31 +15,19 @@
 #include <vector>
 
 #include "harness/netlink/rtnetlink.h"
+#include "harness/topology/parts.h"
 
 namespace lvspec {
+
+using namespace parts;
+
 namespace {
 
-constexpr int kLo = 1;
-/// The same in every node. No port of the segment may have it: see RtBatch::add_veth().
-constexpr int kEth0 = 2;
 constexpr int kStack0 = 3;
-constexpr int kBridge = 2;
-/// A port of the segment is 100 + the last byte of its node's LAN address: p-real1 is 111.
-constexpr int kPortBase = 100;
 constexpr int kDirectorByte = 1;
 constexpr int kStandbyByte = 2;
-constexpr int kServerByte = 10;  // real server i is 10 + i
-constexpr int kClientByte = 254;
 constexpr int kMaxServers = kClientByte - 1 - kServerByte;
 constexpr std::size_t kNodesBesideServers = 2;  // in front of them; the standby stands behind
-
-// The kernel's work queues need milliseconds; on a machine with a dozen others who want its CPUs, seconds.
-constexpr std::chrono::seconds kReadyDeadline{20};
-constexpr std::chrono::microseconds kReadyPause{50};
-
-MacAddress node_mac(int last_byte) { return {0x02, 0x00, 0xcb, 0x00, 0x71, static_cast<std::uint8_t>(last_byte)}; }
-/// The switch's own devices: never a source or target of frames, but fixed, so that two runs look the same.
-MacAddress switch_mac(int last_byte) { return {0x02, 0x00, 0xcb, 0x00, 0x72, static_cast<std::uint8_t>(last_byte)}; }
 
 int host_length(const IpAddress& address) { return address.is_v6() ? 128 : 32; }
 
@@ -51,21 +39,6 @@ IpAddress link_local(int last_byte) {
   return kBase.plus(static_cast<std::uint64_t>(last_byte));
 }
 
-/// Best effort, for what no message carries: a container may have /proc/sys read-only.
-bool write_sysctl(const NetworkNamespace& netns, const char* path, const char* value) {
-  const auto written = netns.call([path, value]() -> Result<bool> {
-    const FileDescriptor file(::open(path, O_WRONLY | O_CLOEXEC));
-    return file.valid() && ::write(file.get(), value, 1) == 1;
-  });
-  return written.ok() && *written;
-}
-
-/// What all nodes' eth0 share. Nobody forwards: the director directs, and the rest are ends. A namespace inherits
-/// these from the machine (net.core.devconf_inherit_init_net), which may be a router; so they are set, not assumed.
-Ipv4Conf plain_conf() {
-  return {.accept_local = 0, .arp_announce = 0, .arp_ignore = 0, .forwarding = 0, .rp_filter = 0};
-}
-
 /// A director that masquerades forwards between hosts of one link. It must not tell them so, or they would go round
 /// it, and they are not to listen. What no link message carries.
 void forward_without_redirects(const NetworkNamespace& director) {
@@ -75,14 +48,6 @@ void forward_without_redirects(const NetworkNamespace& director) {
 void ignore_redirects(const NetworkNamespace& server) {
   write_sysctl(server, "/proc/sys/net/ipv4/conf/all/accept_redirects", "0");
   write_sysctl(server, "/proc/sys/net/ipv6/conf/eth0/accept_redirects", "0");
-}
-
-/// Lets the links of one node come up. Needs the segment's ends to be up already, so that eth0 has carrier at once
-/// and takes routes and frames.
-void raise_links(RtBatch& batch, const Ipv4Conf& conf) {
-  batch.change_link(kLo, {.up = true});
-  batch.change_link(kEth0, {.no_ipv6_link_local = true, .ipv4 = conf});
-  batch.change_link(kEth0, {.up = true});
 }
 
 /// Builds one world: carries what the furnishing of every node needs to know.
@@ -229,32 +194,6 @@ class Builder {
   const Topology& topology_;
 };
 
-/// Looks again and again until `ready` says yes; `what` ends the sentence "... is not so after 20 s".
-template <typename Ready>
-Status wait_until(const std::string& what, Ready&& ready) {
-  const auto deadline = std::chrono::steady_clock::now() + kReadyDeadline;
-  for (;;) {
-    LVSPEC_ASSIGN(const bool yes, ready());
-    if (yes) return {};
-    if (std::chrono::steady_clock::now() > deadline)
-      return Error{fmt::format("{}: not so {} s after it was asked for", what, kReadyDeadline.count())};
-    std::this_thread::sleep_for(kReadyPause);
-  }
-}
-
-/// Carrier travels by a work queue of the kernel (link_watch), so a port may still drop frames when the message that
-/// raised its peer has been acknowledged; the first SYN of a test would be lost for a second. Usually the first look
-/// finds all of them ready.
-Status wait_for_ports(RtBatch& segment, const std::vector<int>& ports) {
-  return wait_until("segment: every port passes frames", [&]() -> Result<bool> {
-    LVSPEC_ASSIGN(const std::vector<LinkState> states, segment.bridge_ports());
-    return std::all_of(ports.begin(), ports.end(), [&states](int port) {
-      return std::any_of(states.begin(), states.end(),
-                         [port](const LinkState& s) { return s.ifindex == port && s.forwarding && s.operational; });
-    });
-  });
-}
-
 /// As wait_for_ports(), for a node's own end.
 Status wait_for_link(RtBatch& batch, const std::string& node, int ifindex) {
   return wait_until(fmt::format("{}: link {} is operational", node, ifindex), [&]() -> Result<bool> {
@@ -300,6 +239,7 @@ Status forget_unanswered(const NetworkNamespace& netns) {
 }  // namespace
 
 Result<World> World::build(const Topology& topology) {
+  if (topology.wire) return on_wire(topology);
   if (topology.server_count < 0 || topology.server_count > kMaxServers)
     return usage_error(fmt::format("a world has 0 to {} real servers, not {}: the LAN is a /24", kMaxServers,
                                    topology.server_count));

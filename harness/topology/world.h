@@ -15,7 +15,7 @@ struct Port {
   std::string name;  ///< "eth0"
   int ifindex = 0;
   MacAddress mac{};         ///< 02:00:cb:00:71:NN, fixed by us, so that captures read well and nobody has to ask
-  int segment_ifindex = 0;  ///< ifindex of the switch's end of this link, in the segment's namespace
+  int segment_ifindex = 0;  ///< ifindex of the switch's end of this link, in the segment's namespace; 0: no link
 };
 
 struct Node {
@@ -62,6 +62,7 @@ class World {
   Status fail_back();
 
  private:
+  static Result<World> on_wire(const Topology& topology);
   Status lead_clients_to(int last_byte);
 
   World(Topology topology, NetworkNamespace segment) : topology_(std::move(topology)), segment_(std::move(segment)) {}

@@ -1,7 +1,7 @@
 // What any product that claims source affinity owes its users, seen from outside alone and judged by what it declares
 // (DirectorIdentity::affinity): its key, its scope, its window, and what renews that. The kernel's IPVS and the
-// bundled director declare theirs like everybody else. Settings are those of the products' own manuals: 300 s, round
-// robin.
+// bundled director declare theirs like everybody else. Settings are those of the products' own manuals, 300 s and
+// round robin, or those of an appliance's owner (Terms); times are parts of the window.
 
 #include <fmt/format.h>
 
@@ -13,16 +13,18 @@
 namespace lvspec {
 namespace {
 
-constexpr std::uint16_t kPort = 80, kOtherPort = 81;
-constexpr auto kWindow = 300s;
-constexpr int kServers = 4;
-
 class AffinityOfSources : public testing::DirectorTest {
  protected:
-  /// A service with affinity, all servers in it; UNSUPPORTED for who declares none.
-  static VirtualService sticky(std::uint16_t port = kPort) {
-    return TcpService(kVip, port).scheduler("rr").persistent(kWindow);
+  const IpAddress vip_ = terms().vip;
+  const std::uint16_t port_ = terms().port, other_port_ = terms().other_port;
+  const std::chrono::seconds window_ = terms().window;
+
+  /// A service with affinity, all servers in it.
+  VirtualService sticky(std::uint16_t port) const {
+    return TcpService(vip_, port).scheduler("rr").persistent(window_);
   }
+  VirtualService sticky() const { return sticky(port_); }
+  /// UNSUPPORTED for who declares none.
   static Affinity declared(Bench& bench) {
     const DirectorIdentity& identity = bench.director().identity();
     if (!identity.affinity) throw WorldError(unsupported(identity.name + " does not claim source affinity"));
@@ -32,15 +34,18 @@ class AffinityOfSources : public testing::DirectorTest {
     const auto& words = bench.director().identity().capabilities;
     return std::find(words.begin(), words.end(), word) != words.end();
   }
-  Bench four_servers() {
-    return must(build(BenchPlan().clients(64).real_servers(kServers, {.tcp = {kPort, kOtherPort}, .udp = {kPort}})));
+  Bench four_servers(int clients) {
+    return must(build(BenchPlan().clients(clients).real_servers(4, {.tcp = {port_, other_port_}, .udp = {port_}})));
   }
 
   /// Clients first to last connect once each; who answered whom.
-  static std::map<int, std::string> visit(Bench& bench, const std::vector<int>& clients, std::uint16_t port = kPort) {
+  std::map<int, std::string> visit(Bench& bench, const std::vector<int>& clients) const {
+    return visit(bench, clients, port_);
+  }
+  std::map<int, std::string> visit(Bench& bench, const std::vector<int>& clients, std::uint16_t port) const {
     std::map<int, std::string> served;
     for (const int client : clients) {
-      const Answer answer = bench.client(client).connect(kVip, port);
+      const Answer answer = bench.client(client).connect(vip_, port);
       EXPECT_THAT(answer, Answered());
       served[client] = answer.server;
     }
@@ -73,10 +78,10 @@ class AffinityOfSources : public testing::DirectorTest {
     for (const auto& [client, server] : served) servers.insert(server);
     return servers;
   }
-  static RealServer weighing(Bench& bench, const std::string& server, int weight) {
+  RealServer weighing(Bench& bench, const std::string& server, int weight) const {
     RealServer edited;
     edited.address = bench.rip_of(server);
-    edited.port = kPort;
+    edited.port = port_;
     edited.weight = weight;
     return edited;
   }
@@ -91,13 +96,13 @@ LVSPEC_CASE(AffinityOfSources, SameClientSameServer,
              .clauses = {"TPL-01", "TPL-30"},
              .field_reports = {"FR-33"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(17);
   const Affinity affinity = declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const bool by_port = affinity.key == Affinity::Key::kSourceAddressAndPort;
   const auto come = [&] {
-    return by_port ? bench.client(1).connect(kVip, kPort, Close::kServerFirst, 41000)
-                   : bench.client(1).connect(kVip, kPort);
+    return by_port ? bench.client(1).connect(vip_, port_, Close::kServerFirst, 41000)
+                   : bench.client(1).connect(vip_, port_);
   };
   const Answer first = come();
   ASSERT_THAT(first, Answered());
@@ -112,9 +117,9 @@ LVSPEC_CASE(AffinityOfSources, WithoutItClientsMove,
              .level = Level::kShould,
              .clauses = {"SCH-01"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
-  ASSERT_OK(bench.add(TcpService(kVip, kPort).scheduler("rr")));
-  EXPECT_THAT(bench.client(1).connect_times(16, kVip, kPort), SpreadOverAtLeast(2));
+  Bench bench = four_servers(1);
+  ASSERT_OK(bench.add(TcpService(vip_, port_).scheduler("rr")));
+  EXPECT_THAT(bench.client(1).connect_times(16, vip_, port_), SpreadOverAtLeast(2));
 }
 
 // Affinity must not be bought with balance: 48 clients on four servers. A hash spreads them by chance; a share of
@@ -125,13 +130,13 @@ LVSPEC_CASE(AffinityOfSources, ClientsAreSpread,
              .level = Level::kShould,
              .clauses = {"SCH-01"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(48);
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto served = visit(bench, in_order(1, 48));
   std::map<std::string, int> shares;
   for (const auto& [client, server] : served) ++shares[server];
-  EXPECT_THAT(servers_of(served), SizeIs(Eq(static_cast<std::size_t>(kServers))));
+  EXPECT_THAT(servers_of(served), SizeIs(Eq(bench.server_count())));
   int largest = 0;
   std::string text;
   for (const auto& [server, share] : shares) {
@@ -147,12 +152,12 @@ LVSPEC_CASE(AffinityOfSources, SourcePort,
              .claim = "Whether a client's source port is part of what it is known by is as declared.",
              .clauses = {"TPL-03"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(17);
   const Affinity affinity = declared(bench);
   ASSERT_OK(bench.add(sticky()));
   std::set<std::string> servers;
   for (std::uint16_t port = 41001; port <= 41024; ++port) {
-    const Answer answer = bench.client(1).connect(kVip, kPort, Close::kClientFirst, port);
+    const Answer answer = bench.client(1).connect(vip_, port_, Close::kClientFirst, port);
     ASSERT_THAT(answer, Answered());
     servers.insert(answer.server);
   }
@@ -170,13 +175,13 @@ LVSPEC_CASE(AffinityOfSources, Scope,
              .claim = "Whether a second service of the same address knows the first one's clients is as declared.",
              .clauses = {"TPL-05"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(13);
   const Affinity affinity = declared(bench);
   ASSERT_OK(bench.add(sticky()));
-  ASSERT_OK(bench.add(sticky(kOtherPort)));
+  ASSERT_OK(bench.add(sticky(other_port_)));
   const auto one = visit(bench, in_order(1, 12));
-  ASSERT_THAT(bench.client(40).connect(kVip, kOtherPort), Answered());
-  const auto other = visit(bench, in_order(1, 12), kOtherPort);
+  ASSERT_THAT(bench.client(13).connect(vip_, other_port_), Answered());
+  const auto other = visit(bench, in_order(1, 12), other_port_);
   if (affinity.scope == Affinity::Scope::kService) {
     EXPECT_THAT(moved(one, other), Ge(1));
   } else {
@@ -191,12 +196,12 @@ LVSPEC_CASE(AffinityOfSources, WindowKept,
              .clauses = {"TPL-30", "TIM-01"},
              .field_reports = {"FR-01"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(8);
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto before = visit(bench, in_order(1, 8));
   EXPECT_THAT(servers_of(before), SizeIs(Ge(2U)));
-  bench.elapse(kWindow - 5s);
+  bench.elapse(window_ * 59 / 60);
   EXPECT_THAT(moved(before, visit(bench, in_another_order(1, 8))), Eq(0));
 }
 
@@ -206,12 +211,12 @@ LVSPEC_CASE(AffinityOfSources, WindowEnds,
              .clauses = {"TPL-30", "TIM-02"},
              .field_reports = {"FR-01"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(8);
   const Affinity affinity = declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto before = visit(bench, in_order(1, 8));
   EXPECT_THAT(servers_of(before), SizeIs(Ge(2U)));
-  bench.elapse(past(bench, kWindow));
+  bench.elapse(past(bench, window_));
   const int gone = moved(before, visit(bench, in_another_order(1, 8)));
   if (affinity.window == Affinity::Window::kAsConfigured) {
     EXPECT_THAT(gone, Ge(1));
@@ -220,20 +225,20 @@ LVSPEC_CASE(AffinityOfSources, WindowEnds,
   }
 }
 
-// 200 s twice: within the window each time, beyond it together.
+// Two thirds of the window twice: within the window each time, beyond it together.
 LVSPEC_CASE(AffinityOfSources, RenewedByConnection,
             {.id = "affinity.renewal-by-connection-as-declared",
              .claim = "Whether a new connection begins the window anew is as declared.",
              .clauses = {"TPL-31"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(8);
   const Affinity affinity = declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto before = visit(bench, in_order(1, 8));
   EXPECT_THAT(servers_of(before), SizeIs(Ge(2U)));
-  bench.elapse(200s);
+  bench.elapse(window_ * 2 / 3);
   EXPECT_THAT(moved(before, visit(bench, in_order(1, 8))), Eq(0));
-  bench.elapse(200s);
+  bench.elapse(window_ * 2 / 3);
   const int gone = moved(before, visit(bench, in_another_order(1, 8)));
   const bool lost =
       affinity.renewed_by == Affinity::RenewedBy::kNothing && affinity.window == Affinity::Window::kAsConfigured;
@@ -250,24 +255,24 @@ LVSPEC_CASE(AffinityOfSources, RenewedByPackets,
              .claim = "Whether packets on an open connection begin the window anew is as declared.",
              .clauses = {"TPL-31"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(8);
   const Affinity affinity = declared(bench);
   ASSERT_OK(bench.add(sticky()));
   std::map<int, std::string> before;
   std::vector<Connection> held;
   for (int client = 1; client <= 8; ++client) {
-    held.push_back(bench.client(client).hold(kVip, kPort));
+    held.push_back(bench.client(client).hold(vip_, port_));
     ASSERT_THAT(held.back().answer(), Answered());
     before[client] = held.back().answer().server;
   }
   EXPECT_THAT(servers_of(before), SizeIs(Ge(2U)));
-  bench.elapse(180s);
+  bench.elapse(window_ * 3 / 5);
   for (int client = 1; client <= 8; ++client) {
     Connection& connection = held[static_cast<std::size_t>(client - 1)];
     EXPECT_THAT(connection.say_again(), ServedBy(before[client]));
     connection.close(Close::kReset).ok();
   }
-  bench.elapse(kWindow - 100s);  // 380 s after the start, 200 s after the packets
+  bench.elapse(window_ * 2 / 3);  // more than a window after the start, less than one after the packets
   const int gone = moved(before, visit(bench, in_another_order(1, 8)));
   const bool kept =
       affinity.renewed_by == Affinity::RenewedBy::kPacket || affinity.window == Affinity::Window::kForEver;
@@ -286,12 +291,12 @@ LVSPEC_CASE(
      .clauses = {"VAL-01"},
      .field_reports = {"FR-63", "FR-70"},
      LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(16);
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto before = visit(bench, in_order(1, 16));
   const std::string gone = before.at(1);
-  ASSERT_OK(bench.remove_server(sticky().id, {bench.rip_of(gone), kPort}));
+  ASSERT_OK(bench.remove_server(sticky().id, {bench.rip_of(gone), port_}));
   const auto after = visit(bench, in_another_order(1, 16));
   EXPECT_THAT(servers_of(after), Not(Contains(gone)));
   int others = 0, strayed = 0;
@@ -315,7 +320,7 @@ LVSPEC_CASE(AffinityOfSources, DrainedServer,
              .clauses = {"DST-12"},
              .field_reports = {"FR-69"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(32);
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto before = visit(bench, in_order(1, 8));
@@ -323,7 +328,7 @@ LVSPEC_CASE(AffinityOfSources, DrainedServer,
   ASSERT_OK(bench.edit_server(sticky().id, weighing(bench, drained, 0)));
   const auto strangers = visit(bench, in_order(9, 32));
   EXPECT_THAT(servers_of(strangers), AllOf(SizeIs(Ge(2U)), Not(Contains(drained))));
-  const Answer old = bench.client(1).connect(kVip, kPort);
+  const Answer old = bench.client(1).connect(vip_, port_);
   EXPECT_THAT(old, Answered());
   measured(
       {"affinity", {{"property", "server at weight 0: its old client"}}, old.server == drained ? "stays" : "moves"});
@@ -336,12 +341,12 @@ LVSPEC_CASE(AffinityOfSources, ReturningServer,
              .clauses = {"VAL-06"},
              .field_reports = {"FR-90"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(12);
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto before = visit(bench, in_order(1, 12));
   const std::string gone = before.at(1);
-  ASSERT_OK(bench.remove_server(sticky().id, {bench.rip_of(gone), kPort}));
+  ASSERT_OK(bench.remove_server(sticky().id, {bench.rip_of(gone), port_}));
   const auto meanwhile = visit(bench, in_order(1, 12));
   EXPECT_THAT(servers_of(meanwhile), Not(Contains(gone)));
   ASSERT_OK(bench.add_server(sticky().id, weighing(bench, gone, 1)));
@@ -359,7 +364,7 @@ LVSPEC_CASE(
               "are.",
      .clauses = {"TPL-52"},
      LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(24);
   declared(bench);
   VirtualService three = sticky();
   for (const char* name : {"real1", "real2", "real3"}) three.servers.push_back(weighing(bench, name, 1));
@@ -380,15 +385,15 @@ LVSPEC_CASE(AffinityOfSources, Udp,
              .claim = "Over UDP, where it is claimed, a client reaches the same server from every port.",
              .clauses = {"TPL-03"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(17);
   declared(bench);
   if (!claims(bench, "udp")) throw WorldError(unsupported(bench.director().identity().name + " does not claim UDP"));
-  ASSERT_OK(bench.add(UdpService(kVip, kPort).scheduler("rr").persistent(kWindow)));
-  const Answer first = bench.client(1).udp(kVip, kPort);
+  ASSERT_OK(bench.add(UdpService(vip_, port_).scheduler("rr").persistent(window_)));
+  const Answer first = bench.client(1).udp(vip_, port_);
   ASSERT_THAT(first, Answered());
-  for (int i = 0; i < 6; ++i) EXPECT_THAT(bench.client(1).udp(kVip, kPort), ServedBy(first.server));
+  for (int i = 0; i < 6; ++i) EXPECT_THAT(bench.client(1).udp(vip_, port_), ServedBy(first.server));
   std::vector<Answer> others;
-  for (int client = 2; client <= 17; ++client) others.push_back(bench.client(client).udp(kVip, kPort));
+  for (int client = 2; client <= 17; ++client) others.push_back(bench.client(client).udp(vip_, port_));
   EXPECT_THAT(others, SpreadOverAtLeast(2));
 }
 
@@ -397,14 +402,14 @@ LVSPEC_CASE(AffinityOfSources, Http,
              .claim = "A client's HTTP requests, each on a connection of its own, are answered by one server.",
              .clauses = {"TPL-01"},
              LVSPEC_AFFINITY}) {
-  Bench bench = must(build(BenchPlan().clients(20).real_servers(kServers, {.tcp = {kPort}})));
+  Bench bench = must(build(BenchPlan().clients(13).real_servers(4, {.tcp = {port_}})));
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
-  const Answer first = bench.client(1).http(kVip, kPort);
+  const Answer first = bench.client(1).http(vip_, port_);
   ASSERT_THAT(first, Answered());
-  for (int i = 0; i < 4; ++i) EXPECT_THAT(bench.client(1).http(kVip, kPort), ServedBy(first.server));
+  for (int i = 0; i < 4; ++i) EXPECT_THAT(bench.client(1).http(vip_, port_), ServedBy(first.server));
   std::vector<Answer> others;
-  for (int client = 2; client <= 13; ++client) others.push_back(bench.client(client).http(kVip, kPort));
+  for (int client = 2; client <= 13; ++client) others.push_back(bench.client(client).http(vip_, port_));
   EXPECT_THAT(others, SpreadOverAtLeast(2));
 }
 
@@ -413,10 +418,10 @@ LVSPEC_CASE(AffinityOfSources, ManyAtOnce,
              .claim = "A client's first connections, opened at the same moment, all reach one server.",
              .clauses = {"TPL-01"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(17);
   const Affinity affinity = declared(bench);
   ASSERT_OK(bench.add(sticky()));
-  const std::vector<Answer> answers = bench.client(1).connect_at_once(16, kVip, kPort);
+  const std::vector<Answer> answers = bench.client(1).connect_at_once(16, vip_, port_);
   EXPECT_THAT(answers, Each(Answered()));
   if (affinity.key == Affinity::Key::kSourceAddress) {
     EXPECT_THAT(answers, Each(ServedBy(answers.front().server)));
@@ -429,19 +434,19 @@ LVSPEC_CASE(AffinityOfSources, EditsRefuseNobody,
              .claim = "While servers come and go, every new connection is answered.",
              .clauses = {"TPL-52"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(8);
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
   std::set<std::string> servers;
   for (int turn = 0; turn < 4; ++turn) {
-    ASSERT_OK(bench.remove_server(sticky().id, {bench.rip_of("real4"), kPort}));
+    ASSERT_OK(bench.remove_server(sticky().id, {bench.rip_of("real4"), port_}));
     for (int client = 1; client <= 4; ++client) {
-      const Answer answer = bench.client(client).connect(kVip, kPort);
+      const Answer answer = bench.client(client).connect(vip_, port_);
       EXPECT_THAT(answer, Answered());
       servers.insert(answer.server);
     }
     ASSERT_OK(bench.add_server(sticky().id, weighing(bench, "real4", 1)));
-    for (int client = 5; client <= 8; ++client) EXPECT_THAT(bench.client(client).connect(kVip, kPort), Answered());
+    for (int client = 5; client <= 8; ++client) EXPECT_THAT(bench.client(client).connect(vip_, port_), Answered());
   }
   EXPECT_THAT(servers, SizeIs(Ge(2U)));
 }
@@ -453,13 +458,13 @@ LVSPEC_CASE(AffinityOfSources, OpenConnections,
              .level = Level::kShould,
              .clauses = {"TPL-52"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(6);
   declared(bench);
   VirtualService three = sticky();
   for (const char* name : {"real1", "real2", "real3"}) three.servers.push_back(weighing(bench, name, 1));
   ASSERT_OK(bench.add(three));
   std::vector<Connection> held;
-  for (int client = 1; client <= 6; ++client) held.push_back(bench.client(client).hold(kVip, kPort));
+  for (int client = 1; client <= 6; ++client) held.push_back(bench.client(client).hold(vip_, port_));
   ASSERT_OK(bench.add_server(three.id, weighing(bench, "real4", 1)));
   std::set<std::string> servers;
   for (Connection& connection : held) {
@@ -477,7 +482,7 @@ LVSPEC_CASE(AffinityOfSources, DeadServer,
              .clauses = {"VAL-02"},
              .field_reports = {"FR-61"},
              LVSPEC_AFFINITY}) {
-  Bench bench = four_servers();
+  Bench bench = four_servers(8);
   declared(bench);
   ASSERT_OK(bench.add(sticky()));
   const auto before = visit(bench, in_order(1, 8));
@@ -485,7 +490,7 @@ LVSPEC_CASE(AffinityOfSources, DeadServer,
   bench.stop_server(dead);
   std::string text;
   for (int attempt = 1; attempt <= 3; ++attempt) {
-    const Answer answer = bench.client(1).connect(kVip, kPort);
+    const Answer answer = bench.client(1).connect(vip_, port_);
     const std::string now = answer.outcome == Outcome::kAnswered
                                 ? (answer.server == dead ? "the same server" : "another server")
                             : answer.outcome == Outcome::kRefused ? "refused"
