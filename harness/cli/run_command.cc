@@ -223,7 +223,7 @@ Status prepare_wire(const RunOptions& options, PoolOptions* pool, FileDescriptor
   pool->wire = words_of(options.wire);
   pool->wire_clients_fd = clients->get();
   pool->workers = 1;  // there is one appliance
-  pool->patience += plan.window * 4;
+  pool->patience += plan.window * 4 + plan.settle;
   return {};
 }
 

@@ -100,6 +100,16 @@ TEST(WireLab, JudgesAProxyByItsOwnersWords) {
         "affinity.clients-are-spread"})
     EXPECT_THAT(judged.verdicts, Contains(Pair(passes, "PASS"))) << judged.reasons.at(passes);
 
+  // One that looks after its servers is given the time to find them.
+  setenv("CHECK", "check inter 300ms", 1);
+  const Judged checking =
+      judge("proxy", with({"--case", "affinity.same-*", "--case", "affinity.http", "--settle", "20"}));
+  unsetenv("CHECK");
+  EXPECT_EQ(checking.run.how, "exited with 0") << checking.run.text;
+  const Judged never =
+      judge("proxy", with({"--case", "affinity.same-*", "--settle", "1", "--servers", "203.0.113.19"}));
+  EXPECT_THAT(never.reasons.at("affinity.same-client-same-server"), HasSubstr("--settle 1: by then"));
+
   // An owner who says what is not so, and an appliance that keeps nobody, are caught.
   const Judged wrong = judge("proxy", with({"--case", "affinity.window-ends-*", "--declare", "window=for-ever"}));
   EXPECT_EQ(wrong.run.how, "exited with 1") << wrong.run.text;

@@ -97,6 +97,10 @@ void add_wire_options(CLI::App* command, WireOptions* options) {
   add("--window", options->window_s, "seconds of affinity that its owner has set; the run takes some 5 of them")
       ->check(CLI::Range(2, 86400))
       ->capture_default_str();
+  add("--settle", options->settle_s,
+      "seconds in which its health checks find all servers of a new case (0: it has none)")
+      ->check(CLI::Range(0, 3600))
+      ->capture_default_str();
   add("--declare", options->declared,
       "what its maker says: key=source-address[-and-port], scope=service|all-services,\n"
       "window=as-configured|for-ever, renewed-by=connection|packet|nothing; the first of each is assumed")
@@ -119,6 +123,7 @@ std::vector<std::string> words_of(const WireOptions& options) {
   add("--server-gateway", options.server_gateway);
   if (options.direct_routing) words.emplace_back("--direct-routing");
   if (options.window_s != WireOptions().window_s) add("--window", std::to_string(options.window_s));
+  if (options.settle_s != 0) add("--settle", std::to_string(options.settle_s));
   for (const std::string& one : options.declared) add("--declare", one);
   return words;
 }
@@ -163,6 +168,7 @@ Result<WirePlan> plan_of(const WireOptions& options, const std::string& applianc
   }
   plan.direct_routing = options.direct_routing;
   plan.window = std::chrono::seconds(options.window_s);
+  plan.settle = std::chrono::seconds(options.settle_s);
   for (const std::string& text : options.declared) LVSPEC_TRY(read_declaration(text, &plan.affinity));
   return plan;
 }

@@ -14,7 +14,7 @@ struct WireOptions {
   std::string client_interface, server_interface, clients, client_gateway, server_gateway;
   std::vector<std::string> vips, servers, declared;
   bool direct_routing = false;
-  int window_s = 300;
+  int window_s = 300, settle_s = 0;
 
   bool any() const;
 };

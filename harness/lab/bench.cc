@@ -288,7 +288,8 @@ VirtualService Bench::with_servers(VirtualService service) const {
 Status Bench::add(VirtualService service) {
   service = with_servers(std::move(service));
   note_edit("add " + service.str());
-  return state_->director->add_service(service);
+  LVSPEC_TRY(state_->director->add_service(service));
+  return state_->lab.await_service ? state_->lab.await_service(*this, service) : Status();
 }
 
 Status Bench::add(const Ruleset& ruleset) {

@@ -12,6 +12,8 @@
 
 namespace lvspec {
 
+class Bench;
+
 /// Which director to put into a world, and how it sits there.
 struct DirectorFactory {
   std::string name;  ///< "bundled"
@@ -24,6 +26,7 @@ struct Terms {
   IpAddress vip = IpAddress::of("198.51.100.10");
   std::uint16_t port = 80, other_port = 81;  ///< of one service with affinity, and of another
   std::chrono::seconds window{300};
+  std::chrono::seconds margin{5};  ///< who comes back this much before the window's end is in time for sure
 };
 
 /// The network stack that a world lives in, with its clock.
@@ -37,6 +40,9 @@ struct Lab {
   Terms terms{};
   /// A lab whose addresses are not ours puts them in here; else empty. Error: what the world wants is not to be had.
   std::function<Status(Topology*)> place{};
+  /// A lab whose director needs a while to believe in its servers waits here, after a service has been added; else
+  /// empty. Error: it does not.
+  std::function<Status(Bench&, const VirtualService&)> await_service{};
 };
 
 /// Namespaces of the running kernel; time is the director's own and moves by message.

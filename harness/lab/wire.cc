@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "harness/adapters/wire_fence.h"
+#include "harness/lab/bench.h"
 
 namespace lvspec {
 namespace {
@@ -63,6 +65,35 @@ class Appliance : public DirectorUnderTest {
   std::shared_ptr<WireClients> clients_;
 };
 
+/// Clients beside those of a case, who find out whether all servers are there.
+constexpr int kScouts = 16;
+
+/// Strangers come, one after the other, each until it is answered, until every server has answered one. Error
+/// (kEnvironment): who has.
+Status await_servers(const WirePlan& plan, Bench& bench, const VirtualService& service, int first_scout) {
+  const auto deadline = std::chrono::steady_clock::now() + plan.settle;
+  std::set<std::string> seen;
+  int scout = 0;
+  bench.note("waiting for the appliance to find its servers");
+  while (seen.size() < plan.wire.servers.size()) {
+    BenchClient client = bench.client(first_scout + scout % kScouts);
+    const Answer answer = service.id.protocol == Protocol::kUdp ? client.udp(service.id.address, service.id.port)
+                                                                : client.connect(service.id.address, service.id.port);
+    if (answer.outcome == Outcome::kAnswered) {
+      seen.insert(answer.server);
+      ++scout;
+    }
+    if (std::chrono::steady_clock::now() > deadline)
+      return environment_error(
+          fmt::format("--settle {}: by then {} had answered {} clients at {}, and not all of {} servers; is each of "
+                      "--servers in it, and healthy?",
+                      plan.settle.count(), seen.empty() ? "nobody" : fmt::format("{}", fmt::join(seen, ", ")), scout,
+                      service.id.str(), plan.wire.servers.size()));
+    if (answer.outcome != Outcome::kAnswered) LVSPEC_TRY(sleep_for(std::chrono::milliseconds(50)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::uint64_t> WireClients::offer(const Prefix& clients, int count) {
@@ -92,6 +123,7 @@ Lab wire_lab(const WirePlan& plan, std::shared_ptr<WireClients> clients) {
             return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
           }};
   lab.terms.window = plan.window;
+  lab.terms.margin = std::clamp(plan.window / 5, std::chrono::seconds(1), lab.terms.margin);
   // Of those that the owner has, the first TCP service is the one, the second the other.
   std::vector<std::uint16_t> ports;
   for (const ServiceId& service : plan.services) {
@@ -100,10 +132,17 @@ Lab wire_lab(const WirePlan& plan, std::shared_ptr<WireClients> clients) {
   }
   if (!ports.empty()) lab.terms.port = ports[0];
   if (ports.size() > 1) lab.terms.other_port = ports[1];
-  lab.place = [plan, clients = std::move(clients)](Topology* topology) -> Status {
+  const auto first_scout = std::make_shared<int>(0);
+  if (plan.settle.count() > 0)
+    lab.await_service = [plan, first_scout](Bench& bench, const VirtualService& service) {
+      return await_servers(plan, bench, service, *first_scout);
+    };
+  lab.place = [plan, first_scout, clients = std::move(clients)](Topology* topology) -> Status {
     if (topology->standby_place || topology->reach == Reach::kTunnelled)
       return unsupported(plan.appliance + " is set up by its owner: one of it, and no tunnels");
     topology->wire = plan.wire;
+    *first_scout = topology->client_count + 1;
+    if (plan.settle.count() > 0) topology->client_count += kScouts;
     LVSPEC_ASSIGN(topology->wire->first_client, clients->offer(plan.wire.clients, topology->client_count));
     topology->server_count = static_cast<int>(plan.wire.servers.size());
     topology->vips = {plan.services.front().address};

@@ -20,6 +20,8 @@ struct WirePlan {
   std::vector<ServiceId> services;  ///< with affinity, each in front of all of wire.servers; at most one address
   bool direct_routing = false;      ///< the servers have the VIP themselves
   std::chrono::seconds window{300};
+  /// How long it may take until its health checks have found all servers of a new world; 0: it has none.
+  std::chrono::seconds settle{0};
   Affinity affinity{};
 };
 
