@@ -37,7 +37,7 @@ Judged judge(const std::string& kind, const std::vector<std::string>& arguments)
                                    "--clients",      "192.0.2.0/24",
                                    "--server-if",    "eth2",
                                    "--servers",      "203.0.113.11/24,203.0.113.12,203.0.113.13,203.0.113.14",
-                                   "--window",       "3",
+                                   "--window",       "4",
                                    "--out",          scratch.path()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   Judged judged;

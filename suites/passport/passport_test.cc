@@ -319,10 +319,17 @@ LVSPEC_CASE(
     return bench.edit_server(service.id, server(bench, service.id, "real1", weight));
   };
   const Endpoint real1{bench.rip(1), kPort};
+  /// An order that a director refuses, or does not carry out, leaves a gap in its passport and not in the others.
+  const auto obeyed = [&](const std::string& property, const Status& order) {
+    if (order.ok()) return true;
+    if (order.error().kind != ErrorKind::kUnsupported && order.error().kind != ErrorKind::kDirector) must(order);
+    say(property, "not to be had");
+    bench.note(order.error().message);
+    return false;
+  };
 
   BenchClient client = remembered();
-  ASSERT_OK(weigh(0));
-  judge("policy: server at weight 0", client);
+  if (const char* property = "policy: server at weight 0"; obeyed(property, weigh(0))) judge(property, client);
 
   client = remembered();
   ASSERT_OK(bench.remove_server(service.id, real1));
@@ -338,16 +345,18 @@ LVSPEC_CASE(
   client = remembered();
   RealServer full = server(bench, service.id, "real1", 1);
   full.upper = 1;
-  ASSERT_OK(bench.edit_server(service.id, full));
-  Connection held = client.hold(kVip, kPort);
-  judge("policy: server over its threshold", client);
+  if (const char* property = "policy: server over its threshold";
+      obeyed(property, bench.edit_server(service.id, full))) {
+    Connection held = client.hold(kVip, kPort);
+    judge(property, client);
+  }
 
   client = remembered();
   VirtualService edited = both(bench, service);
   edited.persistent_s = 600;
   edited.scheduler = "wlc";
-  ASSERT_OK(bench.edit(edited));
-  judge("survives: edit of window and scheduler", client);
+  if (const char* property = "survives: edit of window and scheduler"; obeyed(property, bench.edit(edited)))
+    judge(property, client);
 
   client = remembered();
   edited.scheduler = "fo";

@@ -119,7 +119,10 @@ class Keepalived : public Product {
     });
     if (done.ok()) return {};
     const Result<Tables> tables = kernel_->tables();
-    return Error{fmt::format("{}; the kernel has: {}", done.error().message, tables.ok() ? tables->str() : "?")};
+    const std::string text =
+        fmt::format("{}; the kernel has: {}", done.error().message, tables.ok() ? tables->str() : "?");
+    // Alive and done with reading, it has left something out: keepalived 2.2 does not carry out a changed uthreshold.
+    return child_->running() ? director_error(text) : Error{text};
   }
 
   std::string live_log() const override { return (child_ ? child_->output() : "") + kernel_->log(); }
