@@ -206,8 +206,9 @@ void ConnTable::release_controller(ConnEntry& connection) {
 void ConnTable::arm(ConnEntry& entry, DirectorTime now) { arm(entry, now, entry.timeout); }
 
 void ConnTable::arm(ConnEntry& entry, DirectorTime now, Duration timeout) {
-  const table::Due due = wheel_.arm(now, timeout, entry.due(), (*armings_)++);
-  with_table_of(entry, [&](auto& table, auto& own) { table.arm(own, due); });
+  const table::Due before = entry.due(), due = wheel_.arm(now, timeout, before, (*armings_)++);
+  entry.set_due(due);
+  if (due < before) with_table_of(entry, [](auto& table, auto& own) { table.bring_forward(own); });
 }
 
 void ConnTable::expire_now(ConnEntry& entry, DirectorTime now) {

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kEthernet = 14;
 constexpr std::size_t kVirtio = FrameSocket::kVirtioHeader;
+constexpr int kBatchesAtOnce = 8;  // then the other side is asked
 
 MutableBytes frame_of(MutableBytes buffer) { return buffer.subspan(kVirtio); }
 MutableBytes packet_of(MutableBytes buffer) { return buffer.subspan(kVirtio + kEthernet); }
@@ -73,6 +74,7 @@ Forwarder::Forwarder(Director& director, Clock& clock, const Options& options)
       clock_(clock),
       wire_(options.wire, FrameSocket::Accept::kAddressedToUs),
       stack_(options.stack, FrameSocket::Accept::kEverything),
+      wire_end_(options.wire),
       own_(options.own_addresses),
       routes_(options.own_addresses, wire_.mtu()) {
   if (!options.stack_netns.empty()) ask_kernel_of(routes_, options.stack_netns);
@@ -95,16 +97,22 @@ Forwarder::Forwarder(Director& director, Clock& clock, const Options& options)
   };
 }
 
-bool Forwarder::run_once() {
-  const auto wire = wire_.receive();
-  for (const auto& buffer : wire) from_wire(buffer);
-  wire_.flush();
-  stack_.flush();
-  const auto stack = stack_.receive();
-  for (const auto& buffer : stack) from_stack(buffer);
-  wire_.flush();
-  stack_.flush();
-  return !wire.empty() || !stack.empty();
+// The wire is asked again where it had something, since on a busy one there is more by then; a stack that has nothing
+// need not be asked.
+bool Forwarder::run_once(bool stack_waits) {
+  const auto serve = [this](FrameSocket& side, void (Forwarder::*handle)(MutableBytes)) {
+    for (int batch = 0; batch < kBatchesAtOnce; ++batch) {
+      const auto frames = side.receive();
+      if (frames.empty()) return false;
+      for (const auto& buffer : frames) (this->*handle)(buffer);
+      wire_.flush();
+      stack_.flush();
+    }
+    return true;
+  };
+  const bool wire_has_more = serve(wire_, &Forwarder::from_wire);
+  const bool stack_has_more = (stack_waits || wire_has_more) && serve(stack_, &Forwarder::from_stack);
+  return wire_has_more || stack_has_more;
 }
 
 void Forwarder::expire(DirectorTime now) {

@@ -12,6 +12,7 @@
 #include "director/io/frame_counters.h"
 #include "director/io/frame_socket.h"
 #include "director/io/icmp.h"
+#include "director/io/ingress.h"
 #include "director/io/ip_header.h"
 #include "director/io/neighbours.h"
 #include "director/io/routes.h"
@@ -54,8 +55,9 @@ class Forwarder {
   /// Readable when routes have changed: then refresh_routes(). -1 where nobody can tell.
   int routes_fd() const { return routes_.fd(); }
   void refresh_routes() { routes_.refresh(); }
-  /// Handles what waits on either side. @return whether there was anything.
-  bool run_once();
+  /// Handles what waits on the wire, and what the stack has sent if `stack_waits`. @return whether to ask again,
+  /// since more came than is handled at once.
+  bool run_once(bool stack_waits);
   /// Lets time pass for neighbours that are asked for and packets that are put together.
   void expire(DirectorTime now);
   std::optional<DirectorTime> next_deadline() const { return neighbours_.next_deadline(); }
@@ -102,6 +104,7 @@ class Forwarder {
   Director& director_;
   Clock& clock_;
   FrameSocket wire_, stack_;
+  IngressEnd wire_end_;
   std::vector<FamilyAddress> own_;
   Routes routes_;
   Neighbours neighbours_;

@@ -1,13 +1,16 @@
 #include "director/io/frame_socket.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <system_error>
 
 namespace lvspec::director {
@@ -24,7 +27,7 @@ void set_option(int fd, int level, int option, Value value, const char* attempt)
 
 }  // namespace
 
-FrameSocket::FrameSocket(const std::string& interface, Accept accept) : accept_(accept) {
+FrameSocket::FrameSocket(const std::string& interface, Accept accept) {
   fd_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd_ < 0) fail("socket(AF_PACKET)");
   set_option(fd_, SOL_PACKET, PACKET_VNET_HDR, 1, "setsockopt(PACKET_VNET_HDR)");
@@ -34,6 +37,18 @@ FrameSocket::FrameSocket(const std::string& interface, Accept accept) : accept_(
   const int wanted = 8 << 20;
   if (setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) != 0)
     set_option(fd_, SOL_SOCKET, SO_RCVBUF, wanted, "setsockopt(SO_RCVBUF)");
+
+  // In the kernel, so that nobody is woken for what is not ours.
+  if (accept == Accept::kAddressedToUs) {
+    std::array<sock_filter, 4> drop_others = {{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, std::numeric_limits<std::uint32_t>::max()),
+    }};
+    const sock_fprog program{.len = drop_others.size(), .filter = drop_others.data()};
+    set_option(fd_, SOL_SOCKET, SO_ATTACH_FILTER, program, "setsockopt(SO_ATTACH_FILTER)");
+  }
 
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
@@ -55,7 +70,6 @@ FrameSocket::FrameSocket(const std::string& interface, Accept accept) : accept_(
     receive_vectors_[i] = {buffers_.get() + i * (kHeadroom + kLargestFrame) + kHeadroom, kLargestFrame};
     receive_headers_[i].msg_hdr.msg_iov = &receive_vectors_[i];
     receive_headers_[i].msg_hdr.msg_iovlen = 1;
-    receive_headers_[i].msg_hdr.msg_name = &receive_from_[i];
     send_headers_[i].msg_hdr.msg_iov = &send_vectors_[i];
     send_headers_[i].msg_hdr.msg_iovlen = 1;
   }
@@ -65,11 +79,9 @@ FrameSocket::FrameSocket(const std::string& interface, Accept accept) : accept_(
 FrameSocket::~FrameSocket() { close(fd_); }
 
 std::span<const std::span<std::byte>> FrameSocket::receive() {
-  for (auto& header : receive_headers_) header.msg_hdr.msg_namelen = sizeof(sockaddr_ll);
   const int count = recvmmsg(fd_, receive_headers_.data(), kBatch, MSG_DONTWAIT, nullptr);
   std::size_t kept = 0;
   for (int i = 0; i < count; ++i) {
-    if (accept_ == Accept::kAddressedToUs && receive_from_[i].sll_pkttype == PACKET_OTHERHOST) continue;
     if (receive_headers_[i].msg_len < kVirtioHeader + sizeof(ethhdr)) continue;
     received_[kept++] = {static_cast<std::byte*>(receive_vectors_[i].iov_base), receive_headers_[i].msg_len};
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <linux/if_packet.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -60,12 +59,10 @@ class FrameSocket {
 
  private:
   int fd_ = -1;
-  Accept accept_;
   std::array<std::uint8_t, 6> mac_{};
   std::unique_ptr<std::byte[]> buffers_;
   std::array<iovec, kBatch> receive_vectors_{};
   std::array<mmsghdr, kBatch> receive_headers_{};
-  std::array<sockaddr_ll, kBatch> receive_from_{};
   std::array<std::span<std::byte>, kBatch> received_;
   std::array<iovec, kBatch> send_vectors_{};
   std::array<mmsghdr, kBatch> send_headers_{};

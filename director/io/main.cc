@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -106,7 +107,8 @@ void serve(Director& director, Clock& clock, const Options& options) {
       fail("poll");
     if (fds[3].revents != 0) forwarder.refresh_routes();
     // Frames first: a command that moves the clock or reads the tables comes after what was on the wire before it.
-    while (forwarder.run_once()) {
+    const bool commanded = std::any_of(fds.begin() + 2, fds.end(), [](const pollfd& fd) { return fd.revents != 0; });
+    while (forwarder.run_once(/*stack_waits=*/fds[1].revents != 0 || commanded)) {
     }
     sync.receive();
     if (!full_said && director.refused_entries() != 0) {

@@ -32,10 +32,13 @@ class Table {
   /// @param matches  see Bucket::find()
   template <typename Matches>
   Entry* find(std::uint64_t hash, Matches matches) {
-    for (Segment<Entry>& segment : segments_) {
-      if (segment.size() == 0) continue;
-      segment.fetch(hash);
-      if (Entry* const found = segment.find(hash, matches)) return found;
+    for (const Segment<Entry>& segment : segments_) {
+      if (segment.size() != 0) segment.fetch(hash);  // of all, so that they are waited for together
+    }
+    // The last segment has the newest entries, which are asked for most.
+    for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+      if (segment->size() == 0) continue;
+      if (Entry* const found = segment->find(hash, matches)) return found;
     }
     return nullptr;
   }
@@ -58,8 +61,10 @@ class Table {
   void arm(Entry& entry, const Due& due) {
     const bool forward = due < entry.due();
     entry.set_due(due);
-    if (forward) segment_of(entry).bring_forward(entry);
+    if (forward) bring_forward(entry);
   }
+  /// For who has set an earlier deadline himself: which table an entry is in need not be known for a later one.
+  void bring_forward(Entry& entry) { segment_of(entry).bring_forward(entry); }
   Due bound() const {
     Due least = kNever;
     for (const Segment<Entry>& segment : segments_) least = std::min(least, segment.bound());

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kConnections = 3000;  // less than a second; more rounds tell more than longer ones
+const std::size_t kThreads = std::max(std::thread::hardware_concurrency(), 1U);
 constexpr std::size_t kOneByOne = 300;
 constexpr milliseconds kUpload{300};
 
@@ -47,7 +49,7 @@ Status measure(const Way& way, const CpuMeter& cpu, int round, Comparison& compa
 
   const std::vector<Attempt> many = way.attempts(kConnections);
   LVSPEC_ASSIGN(const auto cpu_before, cpu.total());
-  LVSPEC_ASSIGN(const Burst traffic, connect(client, many, kBenchInFlight));
+  LVSPEC_ASSIGN(const Burst traffic, connect_on_threads(client, many, kBenchInFlight, kThreads));
   LVSPEC_ASSIGN(const auto cpu_after, cpu.total());
   if (way.persistent) LVSPEC_TRY(check_persistence(way, traffic.answers));
   comparison.record(way.name, "connections/s", traffic.per_second());
@@ -110,9 +112,9 @@ Result<Comparison> bench_forwarding(int rounds, const std::string& director, con
   if (other_site) ways.push_back({kOther, &*other_site, {other_site->vip()}, true});
 
   Comparison comparison(
-      "forward", fmt::format("{} clients -> director -> 3 real servers, rr, persistent 300 s; {} connections, {} in "
-                             "flight; rounds: {}",
-                             kBenchClients, kConnections, kBenchInFlight, rounds));
+      "forward", fmt::format("{} clients -> director -> 3 real servers, rr, persistent 300 s; {} connections, asked "
+                             "for by {} threads, each with {} in flight; rounds: {}",
+                             kBenchClients, kConnections, kThreads, kBenchInFlight, rounds));
   // Not counted: neighbours are found, and every client is pinned, one at a time; of several first connections of one
   // client at once a proxy may send each elsewhere.
   for (const Way& way : ways) {

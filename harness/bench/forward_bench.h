@@ -8,8 +8,9 @@
 namespace lvspec {
 
 /// The same connections to the same three real servers: straight to them, through each of the peers (peers.h), and
-/// through the bundled director. Connections a second and CPU time per connection with 32 in flight (CpuMeter says
-/// whose CPU), the median latency of one connection at a time, and the payload and CPU time of one upload.
+/// through the bundled director. Connections a second and CPU time per connection (CpuMeter says whose CPU), with as
+/// many threads asking as there are CPUs and 32 in flight for each, so that no CPU waits for who asks; the median
+/// latency of one connection at a time; and the payload and CPU time of one upload.
 /// @param rounds    at least 1 (checked)
 /// @param against   path of another build of it, measured beside it; empty: none
 /// @param director  path of lvspec-director

@@ -1,5 +1,7 @@
 #include "harness/bench/traffic.h"
 
+#include <algorithm>
+#include <future>
 #include <sstream>
 #include <utility>
 
@@ -39,6 +41,25 @@ std::vector<Attempt> attempts(const Topology& topology, std::size_t n, const std
 
 Result<Burst> connect(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight) {
   return timed([&] { return client.connect_all(attempts, in_flight); });
+}
+
+Result<Burst> connect_on_threads(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight,
+                                 std::size_t threads) {
+  LVSPEC_CHECK(threads > 0);
+  return timed([&]() -> Result<std::vector<Answer>> {
+    std::vector<std::vector<Attempt>> shares(threads);
+    for (std::size_t i = 0; i < attempts.size(); ++i) shares[i % threads].push_back(attempts[i]);
+    std::vector<std::future<Result<std::vector<Answer>>>> asked;
+    for (const std::vector<Attempt>& share : shares) {
+      asked.push_back(std::async(std::launch::async, [&] { return client.connect_all(share, in_flight); }));
+    }
+    std::vector<Answer> answers(attempts.size());
+    for (std::size_t t = 0; t < threads; ++t) {
+      LVSPEC_ASSIGN(std::vector<Answer> some, asked[t].get());
+      for (std::size_t i = 0; i < some.size(); ++i) answers[t + i * threads] = std::move(some[i]);
+    }
+    return answers;
+  });
 }
 
 Result<Burst> fetch(const Client& client, const std::vector<Attempt>& attempts, std::size_t in_flight) {

@@ -55,7 +55,7 @@ std::string github_annotations(const CaseResult& result) {
                                       false));
   }
   if (!out.empty()) return out;
-  const std::string_view why = asserted_nothing(result) ? "the case evaluated not one assertion" : result.reason;
+  const std::string why = asserted_nothing(result) ? "the case evaluated not one assertion" : result.reason;
   return fmt::format("::{} title={}::{}\n", command, title,
                      command_escape(fmt::format("{}\n{}\nagain: {}", cited, why, result.rerun), false));
 }
