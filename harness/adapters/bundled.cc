@@ -200,7 +200,7 @@ Result<std::unique_ptr<Bundled>> Bundled::start(const DirectorSite& site, const 
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return system_error("socketpair(director)");
   FileDescriptor ours(ends[0]);
-  const FileDescriptor theirs(ends[1]);
+  FileDescriptor theirs(ends[1]);
   ChildCommand command;
   command.argv = {options.program,
                   "--netns",
@@ -222,6 +222,7 @@ Result<std::unique_ptr<Bundled>> Bundled::start(const DirectorSite& site, const 
     command.argv.insert(command.argv.end(), {"--timers-hz", std::to_string(options.timers_hz)});
   if (!options.fault.empty()) command.argv.insert(command.argv.end(), {"--fault", options.fault});
   LVSPEC_ASSIGN(Child child, Child::start(command));
+  theirs = FileDescriptor();  // so that its end closes the socket, and one that does not start is not waited for
 
   std::unique_ptr<Bundled> director(new Bundled(std::move(child), std::move(ours), options.patience));
   LVSPEC_ASSIGN(const json hello, Conversation(*director, "hello").reply());
