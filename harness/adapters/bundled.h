@@ -14,7 +14,7 @@ struct BundledOptions {
   std::string program;  ///< path of lvspec-director; of lvspec-director-faulty with a fault
   std::string fault;    ///< name of the fault to switch on; empty: none
   int timers_hz = 0;    ///< timers are late as a kernel's with this HZ; 0: exact
-  /// How long a reply may take. Everything it does takes milliseconds; who waits longer waits for a hang.
+  /// For how long it may do nothing, and how much CPU time it may take, before it is said to hang: it needs ms.
   std::chrono::milliseconds patience{5000};
 };
 

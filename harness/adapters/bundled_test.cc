@@ -5,9 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <optional>
+#include <string>
 
 #include "harness/topology/world.h"
 
@@ -93,6 +97,27 @@ TEST_F(BundledTest, OneThatHangsIsNotWaitedForForEver) {
   const auto tables = (*director)->tables();
   ASSERT_FALSE(tables.ok());
   EXPECT_THAT(tables.error().message, AllOf(HasSubstr("no answer within 200 ms: it hangs"), HasSubstr("is running")));
+}
+
+// As on a machine that others keep busy: always at work, but not often.
+TEST_F(BundledTest, OneThatWorksSlowlyIsWaitedFor) {
+  const std::string program = ::testing::TempDir() + "slow-director-" + std::to_string(getpid());
+  std::ofstream(program) << "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 0.1; done\n"
+                            "echo '{\"ok\":true}' >&3\n";
+  ASSERT_EQ(chmod(program.c_str(), 0700), 0);
+  const auto director = start(program, 1s);
+  unlink(program.c_str());
+  EXPECT_TRUE(director.ok()) << director.error().message;
+}
+
+TEST_F(BundledTest, OneThatSpinsIsNotWaitedForEither) {
+  const std::string program = ::testing::TempDir() + "spinning-director-" + std::to_string(getpid());
+  std::ofstream(program) << "#!/bin/sh\nwhile :; do :; done\n";
+  ASSERT_EQ(chmod(program.c_str(), 0700), 0);
+  const auto director = start(program, 200ms);
+  unlink(program.c_str());
+  ASSERT_FALSE(director.ok());
+  EXPECT_THAT(director.error().message, HasSubstr("it hangs"));
 }
 
 TEST_F(BundledTest, OneThatDoesNotStartIsToldWithItsWords) {
