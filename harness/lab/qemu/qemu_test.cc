@@ -286,6 +286,7 @@ TEST(QemuCommandLine, CarriesArgumentsAndRefusesWhatItCannotCarry) {
   const auto words = qemu_command_line(options, {}).value();
   EXPECT_THAT(words.back(), AllOf(HasSubstr("rdinit=/bin/lvspec "), HasSubstr(" -- run \"two words\"")));
   EXPECT_THAT(words, Contains("shift=3,sleep=off"));
+  EXPECT_THAT(words, Contains("qemu64,+rdrand,+arat,-cx16"));
   options.args = {"a\"b"};
   EXPECT_EQ(qemu_command_line(options, {}).error().kind, ErrorKind::kUsage);
   options.args = {std::string(2048, 'x')};
