@@ -9,7 +9,8 @@ namespace lvspec {
 
 const Law& law() {
   static const Law built_in = [] {
-    auto read = read_law(kClausesText, kFieldReportsText, kUncoveredText, kWitnessesText, kClaimsZhText);
+    auto read =
+        read_law(kClausesText, kFieldReportsText, kUncoveredText, kWitnessesText, kClaimsZhText, kClausesZhText);
     if (!read.ok()) {
       std::fprintf(stderr, "lvspec: suites/clauses/%s\n", read.error().message.c_str());
       std::abort();  // the tests of this very build have seen it

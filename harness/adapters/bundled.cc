@@ -250,6 +250,25 @@ Status Bundled::stop_daemon(SyncRole role) {
   return Conversation(*this, "stop_daemon").with("role", std::string(word_of(role))).done();
 }
 
+Result<std::map<std::string, std::string>> Bundled::settings() {
+  LVSPEC_ASSIGN(const json reply, Conversation(*this, "dump").reply());
+  try {
+    std::map<std::string, std::string> settings;
+    const auto sysctls = reply.at("sysctls").get<protocol::Sysctls>();
+    for (const auto& [name, value] : sysctls) settings["net.ipv4.vs." + name] = std::to_string(value);
+    // The kernel has both in one file (CTL-27).
+    if (const auto period = settings.extract("net.ipv4.vs.sync_period"); !period.empty())
+      settings["net.ipv4.vs.sync_threshold"] += " " + period.mapped();
+    const auto timeouts = reply.at("timeouts").get<protocol::Timeouts>();
+    settings["timeout tcp"] = std::to_string(timeouts.tcp_s);
+    settings["timeout tcpfin"] = std::to_string(timeouts.tcp_fin_s);
+    settings["timeout udp"] = std::to_string(timeouts.udp_s);
+    return settings;
+  } catch (const json::exception& error) {
+    return lost("dump", error.what());
+  }
+}
+
 Result<Tables> Bundled::tables() {
   LVSPEC_ASSIGN(const json reply, Conversation(*this, "dump").reply());
   try {

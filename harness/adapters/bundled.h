@@ -43,6 +43,7 @@ class Bundled : public DirectorUnderTest {
   Status zero() override;
   Status start_daemon(const SyncDaemon& daemon) override;
   Status stop_daemon(SyncRole role) override;
+  Result<std::map<std::string, std::string>> settings() override;
   Result<Tables> tables() override;
   Status await_fence(std::uint64_t token) override;
   Status advance(std::chrono::nanoseconds step) override;

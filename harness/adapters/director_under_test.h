@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,11 @@ class DirectorUnderTest {
   virtual Status start_daemon(const SyncDaemon& daemon) = 0;
   virtual Status stop_daemon(SyncRole role) = 0;
 
+  /// All that decides about clients beside the tables, as it is now, by name: "net.ipv4.vs.conn_reuse_mode" -> "1",
+  /// "timeout tcp" -> "900", of a kernel its module's parameters as well ("ip_vs.conn_tab_bits").
+  virtual Result<std::map<std::string, std::string>> settings() {
+    return unsupported(identity().name + " has no settings that it could tell");
+  }
   virtual Result<Tables> tables() = 0;
 
   /// Returns when everything that was on the wire before the fence `token` has been handled.

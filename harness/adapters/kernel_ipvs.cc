@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 #include <tuple>
 
 #include "harness/ipvs/kernel_clock.h"
@@ -128,6 +129,30 @@ Status KernelIpvs::set_sysctl(const std::string& name, int value) {
     if (errno == EINVAL) return director_error(fmt::format("{}={}: {}", what, value, errno_text(errno)));
     return system_error(fmt::format("write({}, {})", path, value));
   });
+}
+
+Result<std::map<std::string, std::string>> KernelIpvs::settings() {
+  std::map<std::string, std::string> settings;
+  const auto read_folder = [&settings](const std::string& folder, const std::string& prefix) {
+    std::error_code error;
+    for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+      Result<std::string> text = read_proc_file(file.path().string());
+      if (!text.ok()) continue;  // what is only for writing is no setting
+      std::replace(text->begin(), text->end(), '\t', ' ');
+      text->erase(text->find_last_not_of(" \n") + 1);
+      settings[prefix + file.path().filename().string()] = *text;
+    }
+  };
+  LVSPEC_TRY(netns_.call([&]() -> Status {
+    read_folder("/proc/sys/net/ipv4/vs", "net.ipv4.vs.");
+    return {};
+  }));
+  read_folder("/sys/module/ip_vs/parameters", "ip_vs.");
+  LVSPEC_ASSIGN(const IpvsTimeouts timeouts, ipvs_.timeouts());
+  settings["timeout tcp"] = std::to_string(timeouts.tcp);
+  settings["timeout tcpfin"] = std::to_string(timeouts.tcp_fin);
+  settings["timeout udp"] = std::to_string(timeouts.udp);
+  return settings;
 }
 
 Status KernelIpvs::start_daemon(const SyncDaemon& daemon) {

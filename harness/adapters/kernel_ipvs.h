@@ -54,6 +54,7 @@ class KernelIpvs : public DirectorUnderTest {
   Status start_daemon(const SyncDaemon& daemon) override;
   Status stop_daemon(SyncRole role) override { return ipvs_.stop_daemon(role); }
 
+  Result<std::map<std::string, std::string>> settings() override;
   /// Lets one tick of the kernel's clock pass before it looks, so that what an entry has left is the same whole
   /// second whether or not a tick fell between its last packet and our reading; see longest_shown_as, which says what
   /// Entry::expires_in is then: the upper end of the second that the kernel shows, never above the true value by a

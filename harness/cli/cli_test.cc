@@ -235,9 +235,24 @@ TEST(Cli, ExplainShowsLawStepsAndPackets) {
   EXPECT_THAT(ended.text,
               AllOf(HasSubstr("TPL-06 (MUST; "), HasSubstr("FR-45 ("), HasSubstr("connect: answered by \"real"),
                     HasSubstr("  |---------->|"), HasSubstr("> 198.51.100.10:443 SYN\n"), HasSubstr("  PASS")));
-  EXPECT_THAT(lvspec({"explain", "pcc.same-client-all-ports", "--lang", "zh"}).text, HasSubstr("规则原文"));
+  EXPECT_THAT(ended.text,
+              AllOf(HasSubstr("\n  clients 192.0.2.1 .. 192.0.2.2\n"), HasSubstr("\n  director 203.0.113.1\n"),
+                    HasSubstr("+-- TCP 198.51.100.10:0 rr persistent 300\n"),
+                    HasSubstr("+-- direct routing --> real1 203.0.113.11:0\n"),
+                    HasSubstr("+-- direct routing --> real3 203.0.113.13:0\n")));
+  EXPECT_THAT(
+      lvspec({"explain", "pcc.same-client-all-ports", "--lang", "zh"}).text,
+      AllOf(HasSubstr("\n规则\n"), HasSubstr("\n    0 端口 (PCC) 模板涵盖一个 VIP 上一种协议的所有端口"),
+            HasSubstr("\n  调度器 203.0.113.1\n"), HasSubstr("+-- 直接路由 (DR) --> real1 203.0.113.11:0\n")));
   EXPECT_EQ(lvspec({"explain", "pcc.*"}).how, "exited with 2");
   EXPECT_EQ(lvspec({"explain", "pcc.same"}).how, "exited with 2");
+}
+
+// A public test of the same, three datagrams a client, prints what it found and exits as if all were well.
+TEST(Cli, ADirectorThatIgnoresPersistenceEndsNonZero) {
+  EXPECT_EQ(lvspec({"run", "--director", "bundled", "--case", "ppc.udp-sticks"}).how, "exited with 0");
+  EXPECT_EQ(lvspec({"run", "--director", "bundled", "--case", "ppc.udp-sticks", "--fault", "no-persistence"}).how,
+            "exited with 1");
 }
 
 TEST(Cli, ShardsCoverEverythingOnce) {

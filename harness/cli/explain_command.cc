@@ -12,30 +12,52 @@
 #include "harness/cli/pool.h"
 #include "harness/cli/selection.h"
 #include "harness/evidence/ladder.h"
+#include "harness/evidence/world_picture.h"
 
 namespace lvspec {
 namespace {
 
-/// The headings, in the reader's language. What the law says and what packets say needs no translation.
+/// The headings, in the reader's language. What packets say needs no translation.
 struct Words {
-  const char *promised, *level, *clauses, *reports, *faults, *steps, *packets, *word, *again;
+  const char *promised, *level, *clauses, *reports, *faults, *world, *steps, *packets, *word, *again;
+  DrawingWords drawing;
 };
 constexpr Words kEnglish{"What is promised",
                          "Level",
                          "What the law says",
                          "Where people met it",
                          "Deliberate faults that it notices",
+                         "The world",
                          "What the case does, with the time of the protocol",
                          "The packets",
                          "Just now, on the bundled director",
-                         "To see it again"};
-constexpr Words kChinese{"要求",         "级别",
-                         "规则原文",     "实际遇到的问题",
-                         "能发现的故障", "用例的步骤（协议时间）",
-                         "报文",         "刚才在自带的调度器上的结果",
-                         "再看一次"};
+                         "To see it again",
+                         DrawingWords::kEnglish};
+constexpr Words kChinese{"要求",
+                         "级别",
+                         "规则",
+                         "实际遇到的问题",
+                         "能发现的故障",
+                         "测试环境",
+                         "用例的步骤（协议时间）",
+                         "报文",
+                         "刚才在自带的调度器上的结果",
+                         "再看一次",
+                         DrawingWords::kChinese};
 
 std::string heading(const char* words) { return fmt::format("\n{}\n", words); }
+
+std::string content_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+/// A text of several lines below its heading.
+void print_indented(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) fmt::print("{}{}\n", line.empty() ? "" : "  ", line);
+}
 
 /// A directory of ours, gone with us.
 class Scratch {
@@ -67,19 +89,25 @@ Status show(const CaseInfo& info, std::size_t place, const Words& words) {
   const CaseResult& result = results.at(0);
   if (!result.evidence.empty()) {
     const std::string folder = scratch.path() + "/" + result.evidence;
-    std::ifstream history(folder + "/history.txt");
+    LVSPEC_ASSIGN(const WorldPicture picture, read_world_picture(content_of(folder + "/world.json")));
+    fmt::print("{}", heading(words.world));
+    print_indented(draw_world(picture, words.drawing));
     fmt::print("{}", heading(words.steps));
-    for (std::string line; std::getline(history, line);) fmt::print("  {}\n", line);
+    print_indented(content_of(folder + "/history.txt"));
     std::vector<std::string> nodes;
     LVSPEC_ASSIGN(const std::vector<Rung> rungs, read_rungs(folder, &nodes));
     constexpr std::size_t kMost = 60;
     fmt::print("{}", heading(words.packets));
-    std::istringstream ladder(draw_ladder(nodes, rungs, kMost));
-    for (std::string line; std::getline(ladder, line);) fmt::print("  {}\n", line);
+    print_indented(draw_ladder(nodes, rungs, kMost));
   }
   fmt::print("{}  {}{}\n", heading(words.word), name_of(result.verdict),
              result.reason.empty() ? "" : ": " + result.reason);
   return {};
+}
+
+const std::string& text_of(const Clause& clause, bool chinese, const Law& law) {
+  const auto own = law.clauses_zh.find(clause.id);
+  return chinese && own != law.clauses_zh.end() ? own->second : clause.text;
 }
 
 int explain(const std::string& id, bool chinese, const Catalogue& catalogue, const Law& law) {
@@ -99,7 +127,7 @@ int explain(const std::string& id, bool chinese, const Catalogue& catalogue, con
   if (!info.clauses.empty()) fmt::print("{}", heading(words.clauses));
   for (const std::string& clause : info.clauses)
     if (const Clause* known = law.clause(clause))
-      fmt::print("  {} ({}; {})\n    {}\n", clause, known->level, known->section, known->text);
+      fmt::print("  {} ({}; {})\n    {}\n", clause, known->level, known->section, text_of(*known, chinese, law));
   if (!info.field_reports.empty()) fmt::print("{}", heading(words.reports));
   for (const std::string& report : info.field_reports)
     if (const FieldReport* known = law.report(report))
@@ -117,8 +145,8 @@ int explain(const std::string& id, bool chinese, const Catalogue& catalogue, con
 }  // namespace
 
 Action add_explain_command(CLI::App& app, const Catalogue& catalogue, const Law& law) {
-  auto* command =
-      app.add_subcommand("explain", "say what a case is about: the law, what it does, and the packets of a run");
+  auto* command = app.add_subcommand(
+      "explain", "say what a case is about: the law, the world drawn, what it does, and the packets of a run");
   command->footer(
       "Examples:\n"
       "  lvspec explain expiry.sixty-second-trap\n"
@@ -127,7 +155,7 @@ Action add_explain_command(CLI::App& app, const Catalogue& catalogue, const Law&
   auto id = std::make_shared<std::string>();
   auto language = std::make_shared<std::string>("en");
   command->add_option("CASE", *id, "id of a case (lvspec list)")->required();
-  command->add_option("--lang", *language, "en, or zh: headings and what is promised in Chinese")
+  command->add_option("--lang", *language, "en, or zh: Chinese")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();
   return [id, language, &catalogue, &law] { return explain(*id, *language == "zh", catalogue, law); };

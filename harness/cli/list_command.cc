@@ -109,6 +109,9 @@ int check(const Catalogue& catalogue, const Law& law) {
   for (const auto& [id, claim] : law.claims_zh)
     if (std::ranges::none_of(catalogue, [&](const CaseInfo& info) { return info.id == id; }))
       coverage.holes.push_back(fmt::format("claims.zh.txt: there is no case {}", id));
+  for (const Clause& clause : law.clauses)
+    if (!coverage.cases_of(clause.id).empty() && !law.clauses_zh.contains(clause.id))
+      coverage.holes.push_back(clause.id + " is cited, and has no line in clauses.zh.txt");
   for (const std::string& hole : coverage.holes) fmt::print("{}\n", hole);
   fmt::print("{} clauses, {} of them MUST: {} shown by must-cases, {} with a reason why not\n", law.clauses.size(),
              coverage.musts, coverage.shown, coverage.excused);

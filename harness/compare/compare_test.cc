@@ -130,6 +130,29 @@ TEST_F(Compare, ThePageHoldsEveryCellAndEqualTimelinesOnce) {
   EXPECT_EQ(data["timelines"][0][1], nlohmann::json({1.0, 1, 2, 3, 4}));
 }
 
+TEST_F(Compare, ClausesSpeakTheLanguageOfThePage) {
+  lvspec::Run run = run_of("bundled");
+  run.guidance.words = {{"TPL-06", "One template."}, {"FR-45", "Two servers."}};
+  const std::vector<Source> sources = {{"a", run}};
+  Law law;
+  law.clauses_zh["TPL-06"] = "一个模板。";
+  const auto words = [&](const char* language) {
+    return page_data(*columns_of(sources), law, {.language = language, .made_at = "now"})["words"];
+  };
+  EXPECT_EQ(words("zh"), nlohmann::json({{"TPL-06", "一个模板。"}, {"FR-45", "Two servers."}}));
+  EXPECT_EQ(words("en"), nlohmann::json({{"TPL-06", "One template."}, {"FR-45", "Two servers."}}));
+}
+
+// Two kernels may differ in nothing else, so the page has them among what was not run alike.
+TEST_F(Compare, AColumnHasTheSettingsThatItsDirectorTold) {
+  lvspec::Run run = run_of("bundled");
+  run.environment.sysctls = {{"net.core.somaxconn", "4096"}, {"timeout tcp", "1"}};
+  run.directors[0].passport = {{"setting: timeout tcp", "900"}, {"key: port", "no"}};
+  const std::vector<Source> sources = {{"a", run}};
+  EXPECT_EQ(page_data(*columns_of(sources), Law{}, {.language = "en", .made_at = "now"})["columns"][0]["sysctls"],
+            nlohmann::json({{"net.core.somaxconn", "4096"}, {"timeout tcp", "900"}}));
+}
+
 TEST_F(Compare, APartialRunGetsNoWord) {
   lvspec::Run run = run_of("bundled");
   run.catalogue = 262;

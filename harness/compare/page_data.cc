@@ -96,6 +96,9 @@ json column_of(const Column& column) {
   double virtual_s = 0;
   for (const CaseResult& result : run.cases)
     if (result.director == director.name) virtual_s += result.virtual_s;
+  // What the director told of itself has the last word over what the run's environment says of all.
+  auto sysctls = settings_of(director);
+  sysctls.insert(run.environment.sysctls.begin(), run.environment.sysctls.end());
   return {{"label", column.label},
           {"name", director.name},
           {"version", director.version},
@@ -107,7 +110,7 @@ json column_of(const Column& column) {
           {"machine", run.environment.machine},
           {"cpus", run.environment.cpus},
           {"root", run.environment.root},
-          {"sysctls", run.environment.sysctls},
+          {"sysctls", std::move(sysctls)},
           {"lvspec", run.version},
           {"file", column.source->file},
           {"started", run.started_at},
@@ -189,6 +192,15 @@ json table_of(const MeasuredTable& table) {
   return {{"name", table.name}, {"heads", table.heads}, {"rows", std::move(rows)}};
 }
 
+/// What clauses and field reports say, the clauses in the page's language where they are translated.
+std::map<std::string, std::string> words_in(const std::string& language, std::map<std::string, std::string> words,
+                                            const Law& law) {
+  if (language != "zh") return words;
+  for (auto& [id, text] : words)
+    if (const auto own = law.clauses_zh.find(id); own != law.clauses_zh.end()) text = own->second;
+  return words;
+}
+
 }  // namespace
 
 json page_data(const std::vector<Column>& columns, const Law& law, const PageOptions& options) {
@@ -224,10 +236,11 @@ json page_data(const std::vector<Column>& columns, const Law& law, const PageOpt
   for (const MeasuredTable& table : measured_tables(all)) tables.push_back(table_of(table));
   json heads = json::array();
   for (const Column& column : columns) heads.push_back(column_of(column));
-  return {{"lang", options.language},      {"made", options.made_at},      {"digest", all.suite_digest},
-          {"columns", std::move(heads)},   {"cases", std::move(rows)},     {"words", all.guidance.words},
-          {"tables", std::move(tables)},   {"ladders", ladders.ladders()}, {"timelines", timelines.timelines()},
-          {"strings", timelines.strings()}};
+  return {{"lang", options.language},           {"made", options.made_at},
+          {"digest", all.suite_digest},         {"columns", std::move(heads)},
+          {"cases", std::move(rows)},           {"words", words_in(options.language, all.guidance.words, law)},
+          {"tables", std::move(tables)},        {"ladders", ladders.ladders()},
+          {"timelines", timelines.timelines()}, {"strings", timelines.strings()}};
 }
 
 }  // namespace lvspec

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "harness/evidence/capture.h"
+#include "harness/evidence/world_picture.h"
 
 namespace lvspec {
 namespace {
@@ -86,7 +87,17 @@ struct Bench::State {
   std::chrono::nanoseconds elapsed{0};   // by elapse
   std::chrono::nanoseconds built_at{0};  // by the lab's own clock
   History history;
+  Ruleset told;  ///< what the director was first told of each service and server, for the picture of the world
   std::function<void(Bench&)> closing;
+
+  void remember(const VirtualService& service) {
+    if (told.find(service.id) == nullptr) told.services.push_back(service);
+  }
+  void remember(const ServiceId& id, const RealServer& server) {
+    VirtualService* service = told.find(id);
+    if (service != nullptr && service->find(server.address, server.port) == nullptr)
+      service->servers.push_back(server);
+  }
 };
 
 namespace {
@@ -288,12 +299,15 @@ VirtualService Bench::with_servers(VirtualService service) const {
 Status Bench::add(VirtualService service) {
   service = with_servers(std::move(service));
   note_edit("add " + service.str());
+  state_->remember(service);
   LVSPEC_TRY(state_->director->add_service(service));
   return state_->lab.await_service ? state_->lab.await_service(*this, service) : Status();
 }
 
 Status Bench::add(const Ruleset& ruleset) {
   note_edit("apply ruleset\n" + ruleset.str());
+  for (const VirtualService& service : ruleset.services) state_->remember(service);
+  if (!ruleset.marks.empty()) state_->told.marks = ruleset.marks;
   return apply(*state_->director, ruleset);
 }
 
@@ -307,6 +321,7 @@ Status Bench::remove(const ServiceId& service) {
 }
 Status Bench::add_server(const ServiceId& service, const RealServer& server) {
   note_edit("add to " + service.str() + ": " + server.str());
+  state_->remember(service, server);
   return state_->director->add_server(service, server);
 }
 Status Bench::edit_server(const ServiceId& service, const RealServer& server) {
@@ -325,6 +340,7 @@ Status Bench::clear() {
 }
 Status Bench::set_marks(const std::vector<MarkRule>& rules) {
   for (const MarkRule& rule : rules) note_edit("mark " + rule.str());
+  if (!rules.empty()) state_->told.marks = rules;
   return state_->director->set_marks(rules);
 }
 Status Bench::set_sysctl(const std::string& name, int value) {
@@ -468,6 +484,37 @@ void Bench::fail_back() {
   must(state_->world.fail_back());
 }
 
+WorldPicture Bench::picture() const {
+  const Topology& topology = state_->world.topology();
+  WorldPicture picture;
+  for (const int family : {AF_INET, AF_INET6}) {
+    const auto& services = state_->told.services;
+    const bool used = std::any_of(services.begin(), services.end(),
+                                  [&](const VirtualService& service) { return service.id.family == family; });
+    if (!used && (family == AF_INET6 || !services.empty())) continue;
+    const IpAddress first = topology.client(1, family), last = topology.client(topology.client_count, family);
+    picture.clients.push_back(first == last ? first.str() : first.str() + " .. " + last.str());
+    for (const IpAddress& vip : topology.vips)
+      if (vip.family() == family) picture.vips.push_back(vip.str());
+  }
+  picture.director = topology.director(AF_INET).str();
+  if (state_->standby) picture.standby = topology.standby(AF_INET).str();
+  for (const MarkRule& rule : state_->told.marks) picture.marks.push_back(rule.str());
+  for (const VirtualService& service : state_->told.services) {
+    WorldPicture::Service drawn{service.title(), {}};
+    for (const RealServer& server : service.servers) {
+      std::string method = method_name(server.method);
+      if (server.method == ForwardMethod::kTunnel)
+        method += server.tunnel.type == TunnelType::kGre   ? " gre"
+                  : server.tunnel.type == TunnelType::kGue ? " gue"
+                                                           : " ipip";
+      drawn.servers.push_back({name_of(server.address), text_of(server.endpoint()), method, server.weight});
+    }
+    picture.services.push_back(std::move(drawn));
+  }
+  return picture;
+}
+
 void Bench::keep_evidence(CaseFile& file) {
   // Each piece on its own: one that cannot be had must not cost us the others.
   const auto keep = [&](const std::string& name, const std::string& text) { (void)file.add_text(name, text); };
@@ -493,6 +540,8 @@ void Bench::keep_evidence(CaseFile& file) {
                             node.port.mac[5]);
   }
   keep("topology.txt", topology);
+  keep("world.json", to_json_text(picture()));
+  keep("world.txt", draw_world(picture()));
   const Result<std::string> folder = file.folder();
   if (!folder.ok() || !state_->capture) return;
   if (const auto written = state_->capture->write(*folder, links); !written.ok())

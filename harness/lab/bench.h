@@ -13,6 +13,7 @@
 #include "harness/base/world_error.h"
 #include "harness/evidence/case_file.h"
 #include "harness/evidence/history.h"
+#include "harness/evidence/world_picture.h"
 #include "harness/lab/lab.h"
 #include "harness/probe/client.h"
 #include "harness/probe/decapsulator.h"
@@ -222,7 +223,10 @@ class Bench {
   void note(const std::string& what);
   /// What happened so far, for a picture.
   std::vector<Moment> moments() const { return timeline().moments(); }
-  /// The evidence of a case that failed: history, tables, the director's log, topology, a pcapng for each link.
+  /// This world and what the director was told, as a drawing has it.
+  WorldPicture picture() const;
+  /// The evidence of a case that failed: history, tables, the director's log, the world (drawn, as JSON, and which
+  /// MAC is whose), a pcapng for each link.
   void keep_evidence(CaseFile& file);
 
  private:

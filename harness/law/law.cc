@@ -154,14 +154,14 @@ Status read_witnesses(std::string_view text, Law* law) {
   return {};
 }
 
-Status read_claims(std::string_view text, Law* law) {
+/// Lines "NAME text", each name once.
+Status read_translations(std::string_view text, std::string_view file, std::map<std::string, std::string>* into) {
   for (const auto& [number, whole] : lines_of(text)) {
     const std::string_view line = trimmed(whole);
     if (line.empty() || line.starts_with('#')) continue;
     const auto space = line.find(' ');
-    if (space == std::string_view::npos ||
-        !law->claims_zh.emplace(line.substr(0, space), trimmed(line.substr(space))).second)
-      return Error{fmt::format("claims.zh.txt:{}: no claim, or one that is there twice: {}", number, line)};
+    if (space == std::string_view::npos || !into->emplace(line.substr(0, space), trimmed(line.substr(space))).second)
+      return Error{fmt::format("{}:{}: no text, or one that is there twice: {}", file, number, line)};
   }
   return {};
 }
@@ -178,13 +178,16 @@ const Clause* Law::clause(std::string_view id) const { return find(clauses, id);
 const FieldReport* Law::report(std::string_view id) const { return find(reports, id); }
 
 Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered,
-                     std::string_view witnesses, std::string_view claims_zh) {
+                     std::string_view witnesses, std::string_view claims_zh, std::string_view clauses_zh) {
   Law law;
   LVSPEC_TRY(read_clauses(clauses, &law));
   LVSPEC_TRY(read_reports(reports, &law));
   LVSPEC_TRY(read_uncovered(uncovered, &law));
   LVSPEC_TRY(read_witnesses(witnesses, &law));
-  LVSPEC_TRY(read_claims(claims_zh, &law));
+  LVSPEC_TRY(read_translations(claims_zh, "claims.zh.txt", &law.claims_zh));
+  LVSPEC_TRY(read_translations(clauses_zh, "clauses.zh.txt", &law.clauses_zh));
+  for (const auto& [id, translated] : law.clauses_zh)
+    if (law.clause(id) == nullptr) return Error{fmt::format("clauses.zh.txt: there is no clause {}", id)};
   return law;
 }
 

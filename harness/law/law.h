@@ -37,6 +37,8 @@ struct Law {
 
   /// Case -> its claim in Chinese.
   std::map<std::string, std::string> claims_zh;
+  /// Clause -> what it says, in Chinese; those that cases cite.
+  std::map<std::string, std::string> clauses_zh;
 
   const Clause* clause(std::string_view id) const;
   const FieldReport* report(std::string_view id) const;
@@ -48,8 +50,10 @@ struct Law {
 /// @param uncovered  lines "ID reason"; "#" begins a comment
 /// @param witnesses  the text of witnesses.txt: lines "FAULT CASE"
 /// @param claims_zh  lines "CASE claim"
+/// @param clauses_zh lines "ID text"
 Result<Law> read_law(std::string_view clauses, std::string_view reports, std::string_view uncovered,
-                     std::string_view witnesses = "", std::string_view claims_zh = "");
+                     std::string_view witnesses = "", std::string_view claims_zh = "",
+                     std::string_view clauses_zh = "");
 
 /// The first sentence of a clause, without what follows in brackets, at most `longest` bytes: for one line.
 std::string gist_of(std::string_view text, std::size_t longest = 200);

@@ -44,6 +44,21 @@ TEST(Law, ReadsClausesReportsAndReasons) {
   EXPECT_THAT(law->notices.at("expiry.a"), ElementsAre("no-extension"));
 }
 
+TEST(Law, ReadsTranslationsAndNamesThoseOfNothing) {
+  const auto law = read_law(kClauses, kReports, "", "", "expiry.a 要求\n", "# Chinese\nTPL-34 定时器为 60 秒。\n");
+  ASSERT_TRUE(law.ok()) << law.error().message;
+  EXPECT_EQ(law->claims_zh.at("expiry.a"), "要求");
+  EXPECT_EQ(law->clauses_zh.at("TPL-34"), "定时器为 60 秒。");
+  const auto complaint = [](const char* clauses_zh) {
+    const auto wrong = read_law(kClauses, kReports, "", "", "", clauses_zh);
+    return wrong.ok() ? "none" : wrong.error().message;
+  };
+  EXPECT_EQ(complaint("TPL-99 没有\n"), "clauses.zh.txt: there is no clause TPL-99");
+  EXPECT_THAT(complaint("TPL-34\n"), HasSubstr("clauses.zh.txt:1: no text"));
+  EXPECT_THAT(complaint("TPL-34 一\nTPL-34 二\n"),
+              HasSubstr("clauses.zh.txt:2: no text, or one that is there twice"));
+}
+
 TEST(Law, SaysWhereItIsWrong) {
   const auto complaint = [](const std::string& clauses, const char* reports, const char* uncovered) {
     const auto law = read_law(clauses, reports, uncovered);

@@ -9,6 +9,7 @@
 
 #include "harness/report/escape.h"
 #include "harness/report/json.h"
+#include "harness/report/measured.h"
 
 namespace lvspec {
 namespace {
@@ -84,6 +85,20 @@ void compare_measurements(const CaseResult& before, const CaseResult& after, std
     changes->push_back({after.director, after.info.id, "", {}, before.reason, after.reason});
 }
 
+/// "timeout tcp of ipvs" -> its value in both runs, of directors that were asked for their settings in both.
+std::map<std::string, std::pair<std::string, std::string>> compare_settings(const Run& before, const Run& after) {
+  std::map<std::string, std::map<std::string, std::string>> earlier;
+  for (const DirectorInfo& director : before.directors) earlier[director.name] = settings_of(director);
+  std::map<std::string, std::pair<std::string, std::string>> settings;
+  for (const DirectorInfo& director : after.directors) {
+    const auto now = settings_of(director);
+    if (earlier[director.name].empty() || now.empty()) continue;
+    for (const auto& [name, value] : earlier[director.name]) settings[name + " of " + director.name].first = value;
+    for (const auto& [name, value] : now) settings[name + " of " + director.name].second = value;
+  }
+  return settings;
+}
+
 std::vector<SetupChange> compare_setup(const Run& before, const Run& after) {
   std::vector<SetupChange> changes;
   const auto add = [&](const std::string& what, const std::string& was, const std::string& is) {
@@ -102,6 +117,7 @@ std::vector<SetupChange> compare_setup(const Run& before, const Run& after) {
   for (const DirectorInfo& director : before.directors) versions[director.name].first = director.version;
   for (const DirectorInfo& director : after.directors) versions[director.name].second = director.version;
   for (const auto& [name, values] : sysctls) add(name, values.first, values.second);
+  for (const auto& [name, values] : compare_settings(before, after)) add(name, values.first, values.second);
   for (const auto& [name, values] : versions)
     if (!values.first.empty() && !values.second.empty()) add("version of " + name, values.first, values.second);
   return changes;

@@ -131,6 +131,22 @@ TEST(Diff, TellsAnotherSetupBeforeVerdicts) {
   EXPECT_LT(text.find("setup:"), text.find("regressions:"));
 }
 
+// Two kernels may differ in nothing else; where one of them was not asked, there is nothing to compare.
+TEST(Diff, TellsOtherSettingsOfADirectorBeforeVerdicts) {
+  auto before = clean_run();
+  auto after = with_first(Verdict::kFail);
+  after.directors[0].passport["setting: timeout tcp"] = "900";
+  EXPECT_THAT(diff_text(diff_runs(before, after)), Not(HasSubstr("timeout tcp")));
+  before.directors[0].passport["setting: timeout tcp"] = "300";
+  before.directors[0].passport["setting: timeout udp"] = after.directors[0].passport["setting: timeout udp"] = "300";
+  after.directors[0].passport["setting: net.ipv4.vs.est_nice"] = "0";
+  const std::string text = diff_text(diff_runs(before, after));
+  EXPECT_THAT(text, HasSubstr("setup: timeout tcp of bundled: 300 -> 900\n"));
+  EXPECT_THAT(text, HasSubstr("setup: net.ipv4.vs.est_nice of bundled: "));
+  EXPECT_THAT(text, Not(HasSubstr("timeout udp")));
+  EXPECT_LT(text.find("setup: timeout tcp"), text.find("regressions:"));
+}
+
 TEST(Diff, TextSaysWhatAndHowToSeeIt) {
   const auto before = clean_run();
   auto after = with_first(Verdict::kFail);

@@ -85,6 +85,14 @@ std::vector<MeasuredTable> measured_tables(const Run& run) {
   return tables;
 }
 
+std::map<std::string, std::string> settings_of(const DirectorInfo& director) {
+  constexpr std::string_view kSetting = "setting: ";
+  std::map<std::string, std::string> settings;
+  for (const auto& [property, value] : director.passport)
+    if (property.starts_with(kSetting)) settings[property.substr(kSetting.size())] = value;
+  return settings;
+}
+
 void fill_passports(const std::vector<CaseInfo>& catalogue, Run* run) {
   const bool asked = std::any_of(run->cases.begin(), run->cases.end(),
                                  [](const CaseResult& result) { return result.info.suite() == kPassport; });

@@ -33,6 +33,9 @@ struct MeasuredTable {
 
 std::vector<MeasuredTable> measured_tables(const Run& run);
 
+/// What a director told of its sysctls, timeouts and module parameters: `setting: NAME` of its passport, by NAME.
+std::map<std::string, std::string> settings_of(const DirectorInfo& director);
+
 /// Fills Run::directors[].passport from what the cases of the suite `passport` measured. A case that was not run, or
 /// did not come to its end, is there under its id with "not measured" and why. Nothing, if none was selected.
 /// @param catalogue  every case there is.

@@ -260,6 +260,7 @@ LVSPEC_CASE(Declared, SourceAffinity,
             {.id = "declared.affinity",
              .claim = "Who declares affinity says what kind, and keeps each client at its server.",
              .clauses = {"TPL-01"},
+             .field_reports = {"FR-31"},
              LVSPEC_BOTH_PROFILES}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(16).real_servers(3)));
   judge(bench, "affinity", [&]() -> Finding {

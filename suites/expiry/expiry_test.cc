@@ -177,5 +177,31 @@ LVSPEC_CASE(ExpiryWindow, WhereTheFloorIs,
   measured("-p -> kept: " + text);
 }
 
+// Who asks whether a window has ended begins it anew, and measures nothing; so every case of this suite asks each
+// client once. Source: ip_vs_core.c, ip_vs_sched_persist(). Field: FR-02.
+LVSPEC_CASE(
+    ExpiryWindow, AskingBeginsItAnew,
+    {.id = "expiry.asking-begins-the-window-anew",
+     .claim = "A client that is asked every 20 s whether its window has ended never sees the end; one that came "
+              "at the same time and is asked once has moved.",
+     .clauses = {"TPL-30", "TPL-33"},
+     .field_reports = {"FR-02", "FR-25"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3)));
+  const VirtualService service = TcpService(kVip, 80).scheduler("rr").persistent(300s);
+  ASSERT_OK(bench.add(service));
+  const Answer polled = bench.client(1).connect(kVip, 80), quiet = bench.client(2).connect(kVip, 80);
+  ASSERT_THAT((std::vector<Answer>{polled, quiet}), SpreadOverAtLeast(2));
+  const auto start = bench.elapsed();
+  while (bench.elapsed() - start < past(bench, 300s)) {
+    bench.elapse(20s);
+    EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy(polled.server));
+  }
+  // Asked while nobody new may go there, so that the same answer is no luck, and another one no turn of rr.
+  EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(1), kVip, 80, polled.server),
+              ServedBy(polled.server));
+  EXPECT_THAT(connect_while_quiescent(bench, service.id, bench.client(2), kVip, 80, quiet.server),
+              ServedBy(Ne(quiet.server)));
+}
+
 }  // namespace
 }  // namespace lvspec

@@ -436,5 +436,17 @@ LVSPEC_CASE(Passport, Extension,
   measured("the answers are in the passport");
 }
 
+// Two kernels, or two configurations of one, may differ in these alone; who compares results sees them first.
+// Field: FR-68.
+LVSPEC_CASE(Passport, Settings,
+            {.id = "passport.settings",
+             .claim = "Which sysctls, timeouts and module parameters does a director start with?",
+             .level = Level::kInfo,
+             .field_reports = {"FR-68"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
+  for (const auto& [name, value] : must(bench.director().settings())) say("setting: " + name, value);
+  measured("the settings are in the passport");
+}
+
 }  // namespace
 }  // namespace lvspec

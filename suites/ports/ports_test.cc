@@ -1,7 +1,10 @@
 // Ports: those that a service takes beside its own, those that clients use again, and their first packets.
 
+#include <fmt/format.h>
+
 #include <array>
 
+#include "harness/ruleset/read.h"
 #include "suites/forwarding/packets.h"
 #include "suites/forwarding/talk.h"
 #include "suites/support.h"
@@ -455,6 +458,46 @@ LVSPEC_CASE(Ports, PairsOfPortsOfManyClients,
     EXPECT_THAT(bench.client(i).connect(kVip, 80), ServedBy(web[at]));
     EXPECT_THAT(bench.client(i).connect(kVip, 443), ServedBy(tls[at]));
   }
+}
+
+// A service name that a front end reads as 0 makes a service of all ports that nobody meant, and that no tool of that
+// front end can name to delete it. Source: ip_vs_ctl.c, ip_vs_service_find(); ip_vs_core.c, ip_vs_schedule().
+// Field: FR-49, FR-54.
+LVSPEC_CASE(
+    Ports, OnlyZeroIsEveryPort,
+    {.id = "ports.only-zero-is-every-port",
+     .claim = "A port that is a name, empty, negative, too large or followed by something is refused, and so is 0 "
+              "without -p; 0 with -p takes every port, without -p (as the kernel takes it) none, and what was "
+              "made can be deleted.",
+     .clauses = {"SVC-04", "SVC-11", "SVC-12"},
+     .field_reports = {"FR-49", "FR-54"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(2, {.tcp = {80, 8080}})));
+  const auto rules_of = [&](const std::string& port, const std::string& options) {
+    return read_ruleset(fmt::format("ipvsadm -A -t {0}:{1} -s rr {2}\nipvsadm -a -t {0}:{1} -r {3} -g\n", kVip.str(),
+                                    port, options, bench.rip(1).str()),
+                        "ports.rules");
+  };
+  std::vector<std::string> taken;
+  for (const char* port : {"http", "no-such-service", "", "-1", "65536", "4294967296", "80x", "0x50", "8 0"})
+    if (rules_of(port, "-p 300").ok()) taken.emplace_back(port);
+  EXPECT_THAT(taken, IsEmpty());
+  const auto unasked = rules_of("0", "");
+  EXPECT_THAT(unasked.ok() ? "taken" : unasked.error().message, HasSubstr("Zero port"));
+
+  ASSERT_OK_AND_ASSIGN(const Ruleset every, rules_of("0", "-p 300"));
+  ASSERT_OK(bench.add(every));
+  EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy("real1"));
+  EXPECT_THAT(bench.client(1).connect(kVip, 8080), ServedBy("real1"));
+  ASSERT_OK(bench.remove(every.services.front().id));
+  EXPECT_THAT(bench.tables().services, IsEmpty());
+  EXPECT_THAT(bench.client(1).connect(kVip, 8080), Refused());
+
+  const VirtualService none = TcpService(kVip, kAnyPort).scheduler("rr");
+  ASSERT_OK(bench.add(none));
+  EXPECT_THAT(bench.client(2).connect(kVip, 80), Refused());
+  EXPECT_THAT(bench.client(2).connect(kVip, 8080), Refused());
+  ASSERT_OK(bench.remove(none.id));
+  EXPECT_THAT(bench.tables().services, IsEmpty());
 }
 
 }  // namespace

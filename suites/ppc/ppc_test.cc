@@ -189,7 +189,7 @@ LVSPEC_CASE(PpcPersistence, UdpSticks,
             {.id = "ppc.udp-sticks",
              .claim = "Datagrams of one client from different source ports reach one server of a persistent service.",
              .clauses = {"TPL-01", "TPL-41", "CON-30"},
-             .field_reports = {"FR-107"}}) {
+             .field_reports = {"FR-107", "FR-112"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(3, {.tcp = {}, .udp = {53, 54}})));
   const VirtualService service = UdpService(kVip, 53).scheduler("rr").persistent(300s);
   ASSERT_OK(bench.add(service));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "harness/probe/frame.h"
 #include "suites/support.h"
 #include "suites/sync/messages.h"
@@ -208,6 +210,51 @@ LVSPEC_CASE(Sysctls, SyncVersion0,
   EXPECT_THAT(heard->version, Eq(0));
   ASSERT_THAT(bench.standby_templates(), SizeIs(1));
   EXPECT_THAT(bench.standby_templates()[0].expires_in, Le(180s));  // not 300
+}
+
+// A report without them cannot say why two kernels differ. Source: ip_vs_ctl.c, ip_vs_control_net_init_sysctl(),
+// proc_do_defense_mode(); ip_vs_proto_tcp.c and ip_vs_proto_udp.c, the timeouts. Field: FR-68.
+LVSPEC_CASE(
+    Sysctls, SettingsAreTold,
+    {.id = "sysctl.settings-are-told",
+     .claim = "A director tells every setting that decides about clients as it is: the defaults at first, what "
+              "was set since, and not what it has refused.",
+     .clauses = {"CTL-01", "CTL-03", "CTL-04", "CTL-05", "CTL-08", "CTL-09", "CTL-10", "CTL-11", "CTL-18", "CTL-19",
+                 "CTL-21", "CTL-27"},
+     .field_reports = {"FR-68"}}) {
+  ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
+  const std::map<std::string, std::string> defaults = {{"net.ipv4.vs.am_droprate", "10"},
+                                                       {"net.ipv4.vs.backup_only", "0"},
+                                                       {"net.ipv4.vs.cache_bypass", "0"},
+                                                       {"net.ipv4.vs.conn_reuse_mode", "1"},
+                                                       {"net.ipv4.vs.drop_entry", "0"},
+                                                       {"net.ipv4.vs.drop_packet", "0"},
+                                                       {"net.ipv4.vs.expire_nodest_conn", "0"},
+                                                       {"net.ipv4.vs.expire_quiescent_template", "0"},
+                                                       {"net.ipv4.vs.secure_tcp", "0"},
+                                                       {"net.ipv4.vs.sloppy_sctp", "0"},
+                                                       {"net.ipv4.vs.sloppy_tcp", "0"},
+                                                       {"net.ipv4.vs.sync_persist_mode", "0"},
+                                                       {"net.ipv4.vs.sync_threshold", "3 50"},
+                                                       {"timeout tcp", "900"},
+                                                       {"timeout tcpfin", "120"},
+                                                       {"timeout udp", "300"}};
+  const auto told = [&bench](const std::string& name) { return must(bench.director().settings())[name]; };
+  for (const auto& [name, value] : defaults) EXPECT_THAT(name + " " + told(name), Eq(name + " " + value));
+
+  ASSERT_OK(bench.set_sysctl("expire_quiescent_template", 1));
+  ASSERT_OK(bench.set_sysctl("drop_entry", 3));
+  ASSERT_OK(bench.set_sysctl("sync_period", 60));
+  ASSERT_OK(bench.set_timeouts(1000, 0, 50));
+  EXPECT_THAT(told("net.ipv4.vs.expire_quiescent_template"), Eq("1"));
+  EXPECT_THAT(told("net.ipv4.vs.drop_entry"), Eq("3"));
+  EXPECT_THAT(told("net.ipv4.vs.sync_threshold"), Eq("3 60"));
+  EXPECT_THAT(told("timeout tcp"), Eq("1000"));
+  EXPECT_THAT(told("timeout tcpfin"), Eq("120"));
+  EXPECT_THAT(told("timeout udp"), Eq("50"));
+
+  EXPECT_THAT(bench.set_sysctl("drop_entry", 4), Not(Obeyed()));
+  EXPECT_THAT(told("net.ipv4.vs.drop_entry"), Eq("3"));
 }
 
 }  // namespace

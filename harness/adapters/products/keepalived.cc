@@ -70,6 +70,7 @@ class Keepalived : public Product {
     return kernel_->set_timeouts(tcp, tcp_fin, udp);
   }
   Status zero() override { return kernel_->zero(); }
+  Result<std::map<std::string, std::string>> settings() override { return kernel_->settings(); }
   Result<Tables> tables() override { return kernel_->tables(); }
   Status await_fence(std::uint64_t token) override { return kernel_->await_fence(token); }
   std::chrono::nanoseconds granule(std::chrono::nanoseconds interval) const override {

@@ -1,23 +1,22 @@
 #include "harness/lab/qemu/debian_kernel.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 #include "harness/base/cleanup.h"
 #include "harness/lab/qemu/archive.h"
-#include "harness/process/child.h"
 
 namespace lvspec {
 namespace {
@@ -80,61 +79,58 @@ std::optional<GuestKernel> installed_or_cached(std::string_view series) {
   return std::nullopt;
 }
 
-Result<std::string> output_of(const std::vector<std::string>& argv, std::chrono::seconds patience) {
-  auto child = Child::start({.argv = argv, .fds = {}, .environment = {"LC_ALL=C"}});
-  if (!child.ok()) return child.error();
-  if (!child->wait(patience)) {
-    child->stop();
-    return Error{fmt::format("{} {}: no end after {} s", argv[0], argv[1], patience.count())};
-  }
-  if (child->status_text() != "exited with 0")
-    return Error{fmt::format("{} {}: {}: {}", argv[0], argv[1], child->status_text(), child->output())};
-  return child->output();
-}
-
-/// Debian's newest signed package of a series, as this machine's package lists have it.
-Result<std::string> package_of(std::string_view series) {
+/// Debian's newest signed package of a series that an apt knows; empty if it knows none.
+Result<std::string> package_of(std::string_view series, const Apt& apt) {
   std::string pattern = "^linux-image-";
   for (const char c : series) pattern += c == '.' ? std::string("\\.") : std::string(1, c);
-  LVSPEC_ASSIGN(const std::string text,
-                output_of({"apt-cache", "search", "--names-only", pattern + "\\.[^ ]*-cloud-amd64$"},
-                          std::chrono::seconds(60)));
+  LVSPEC_ASSIGN(const auto names, apt.names(pattern + "\\.[^ ]*-cloud-amd64$"));
   std::string newest;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const std::string name = line.substr(0, line.find(' '));
+  for (const std::string& name : names)
     if (name.starts_with("linux-image-") && name.ends_with(kSuffix) && older(newest, name)) newest = name;
-  }
-  if (newest.empty())
-    return usage_error(fmt::format(
-        "--kernel debian:{0}: this machine's package lists have no linux-image-{0}.*{1}; run apt-get update, enable "
-        "the suite that has it (Debian: VERSION, VERSION-security or VERSION-backports in /etc/apt/sources.list), or "
-        "give --kernel VMLINUZ --modules DIR",
-        series, kSuffix));
   return newest;
 }
 
-/// Fetches and unpacks a package into the cache, whole or not at all: many runs may do it at the same time.
-Status fetch(const std::string& package) {
-  const std::string cache = cache_folder() + "/kernels";
+/// A new folder beside the kernels of the cache, for what is not whole yet.
+Result<std::string> scratch_folder() {
+  std::string scratch = cache_folder() + "/kernels/fetch-XXXXXX";
   std::error_code error;
-  fs::create_directories(cache, error);
-  std::string scratch = cache + "/fetch-XXXXXX";
+  fs::create_directories(fs::path(scratch).parent_path(), error);
   if (mkdtemp(scratch.data()) == nullptr) return system_error(fmt::format("mkdtemp({})", scratch));
-  const Cleanup remove([&scratch] {
+  return scratch;
+}
+
+Cleanup<std::function<void()>> gone_at_the_end(const std::string& folder) {
+  return Cleanup<std::function<void()>>([folder] {
     std::error_code ignored;
-    fs::remove_all(scratch, ignored);
+    fs::remove_all(folder, ignored);
   });
-  // apt-get downloads into the directory it is started in, and Child has none of its own to offer.
-  LVSPEC_TRY(output_of({"sh", "-c", "cd \"$1\" && exec apt-get -q download \"$2\"", "fetch", scratch, package},
-                       std::chrono::seconds(600)));
+}
+
+/// Fetches and unpacks a package into the cache, whole or not at all: many runs may do it at the same time.
+Status fetch(const std::string& package, const Apt& apt) {
+  LVSPEC_ASSIGN(const std::string scratch, scratch_folder());
+  const auto remove = gone_at_the_end(scratch);
+  LVSPEC_TRY(apt.download(package, scratch));
   const std::vector<std::string> files = newest_first(scratch, package + "_");
   if (files.empty()) return Error{fmt::format("apt-get download {}: left no file", package)};
   LVSPEC_TRY(unpack_kernel_package(scratch + "/" + files[0], scratch + "/unpacked"));
-  fs::rename(scratch + "/unpacked", cache + "/" + package, error);
-  if (error && !fs::exists(cache + "/" + package))  // another run was faster: theirs is as good
-    return Error{fmt::format("rename({}): {}", cache + "/" + package, error.message())};
+  const std::string place = cache_folder() + "/kernels/" + package;
+  std::error_code error;
+  fs::rename(scratch + "/unpacked", place, error);
+  if (error && !fs::exists(place))  // another run was faster: theirs is as good
+    return Error{fmt::format("rename({}): {}", place, error.message())};
   return {};
+}
+
+/// The series from this machine's own package lists. @return why not; empty if it is in the cache now.
+std::string try_own_lists(std::string_view series) {
+  const Apt apt;
+  const auto package = package_of(series, apt);
+  if (!package.ok()) return package.error().message;
+  if (package->empty())
+    return fmt::format("this machine's package lists have no linux-image-{}.*{}", series, kSuffix);
+  const Status fetched = fetch(*package, apt);
+  return fetched.ok() ? "" : fetched.error().message;
 }
 
 /// What tar.xz data of the .deb around it is read in.
@@ -218,10 +214,13 @@ Result<GuestKernel> find(const std::string& kernel, const std::string& modules, 
   if (auto found = installed_or_cached(series)) return *found;
   if (!may_fetch)
     return usage_error(fmt::format("--kernel {}: neither installed nor in {}", kernel, cache_folder() + "/kernels"));
-  LVSPEC_ASSIGN(const std::string package, package_of(series));
-  LVSPEC_TRY(fetch(package));
+  if (const std::string why = try_own_lists(series); !why.empty())
+    if (const Status fetched = fetch_kernel(series, debian_archive_of_this_machine()); !fetched.ok())
+      return Error{fmt::format("--kernel {}: {}; {}; or give --kernel VMLINUZ --modules DIR", kernel, why,
+                               fetched.error().message),
+                   fetched.error().kind};
   if (auto found = installed_or_cached(series)) return *found;
-  return Error{fmt::format("--kernel {}: package {} holds no kernel with modules", kernel, package)};
+  return Error{fmt::format("--kernel {}: its package holds no kernel with modules", kernel)};
 }
 
 }  // namespace
@@ -273,6 +272,17 @@ Status unpack_kernel_package(const std::string& deb, const std::string& into) {
     return {};
   }
   return Error{fmt::format("{}: not a Debian package (no data.tar in it)", deb)};
+}
+
+Status fetch_kernel(const std::string& series, const DebianArchive& archive) {
+  LVSPEC_ASSIGN(const std::string scratch, scratch_folder());
+  const auto remove = gone_at_the_end(scratch);
+  LVSPEC_ASSIGN(const Apt apt, apt_for(archive, scratch));
+  LVSPEC_ASSIGN(const std::string package, package_of(series, apt));
+  if (package.empty())
+    return usage_error(fmt::format("{} has no linux-image-{}.*{} in {}", archive.mirror, series, kSuffix,
+                                   fmt::join(archive.suites, ", ")));
+  return fetch(package, apt);
 }
 
 Result<GuestKernel> find_kernel(const std::string& kernel, const std::string& modules) {

@@ -1,5 +1,5 @@
-// Guests of qemu with lvspec_qemu_probe as their init, on a Debian kernel that is installed or in the cache. Only where
-// the machine must be able to run them (LVSPEC_REQUIRE=qemu), a kernel that is not there is fetched.
+// Guests of qemu with lvspec_qemu_probe as their init, on a Debian kernel that is installed or in the cache. Only
+// where the machine must be able to run them (LVSPEC_REQUIRE=qemu), a kernel that is not there is fetched.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "harness/base/cleanup.h"
@@ -19,6 +20,7 @@
 #include "harness/lab/qemu/initramfs.h"
 #include "harness/lab/qemu/module_set.h"
 #include "harness/lab/qemu/qemu_guest.h"
+#include "harness/process/child.h"
 
 namespace lvspec {
 namespace {
@@ -111,6 +113,121 @@ TEST(FindKernel, NamesWhatDoesNotFit) {
   EXPECT_THAT(find_kernel_here("debian:1.0").error().message, HasSubstr("neither installed nor in"));
 }
 
+/// Debian's archive in a folder, with one kernel in its backports, signed as Debian signs: in the text of InRelease.
+class Archive {
+ public:
+  /// @return what is missing to make one; empty if it stands
+  std::string make() {
+    kernel_.put("deb/boot/vmlinuz-6.12.9+deb12-cloud-amd64", boot_header("6.12.9+deb12-cloud-amd64 (us@x) #1 SMP"));
+    kernel_.put("deb/lib/modules/6.12.9+deb12-cloud-amd64/kernel/x.ko", "");
+    kernel_.put("deb/DEBIAN/control",
+                "Package: linux-image-6.12.9+deb12-cloud-amd64\nVersion: 6.12.9-1\nArchitecture: amd64\n"
+                "Maintainer: us <us@x>\nDescription: a kernel\n");
+    for (const char* program : {"/usr/bin/gpg", "/usr/bin/gpgv", "/usr/bin/dpkg-deb", "/usr/bin/apt-get"})
+      if (access(program, X_OK) != 0) return std::string("needs ") + program;
+    auto made =
+        Child::start({.argv = {"sh", LVSPEC_MAKE_TEST_ARCHIVE, kernel_.path()}, .fds = {}, .environment = {}});
+    if (!made.ok()) return made.error().message;
+    made->wait(seconds(60));
+    archive.mirror = "file:" + (kernel_.path() / "mirror").string();
+    archive.keyring = kernel_.path() / "keyring.gpg";
+    archive.suites = {"bookworm", "bookworm-backports"};
+    if (made->status_text() == "exited with 0") return "";
+    return "its making " + made->status_text() + ": " + made->output();
+  }
+  fs::path file(const std::string& name) const { return kernel_.path() / name; }
+
+  DebianArchive archive;
+
+ private:
+  Folder kernel_;
+};
+
+class FetchKernel : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string lacks = archive_.make();
+    if (lacks.starts_with("needs")) GTEST_SKIP() << lacks;
+    ASSERT_EQ(lacks, "");
+    const char* cache = getenv("XDG_CACHE_HOME");
+    if (cache != nullptr) cache_before_ = cache;
+    setenv("XDG_CACHE_HOME", cache_.path().c_str(), 1);
+  }
+  void TearDown() override {
+    if (cache_before_)
+      setenv("XDG_CACHE_HOME", cache_before_->c_str(), 1);
+    else
+      unsetenv("XDG_CACHE_HOME");
+  }
+  /// What is left in our cache.
+  std::vector<std::string> cached() const {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(cache_.path() / "lvspec/kernels", error))
+      names.push_back(entry.path().filename());
+    return names;
+  }
+
+  Archive archive_;
+  Folder cache_;
+  std::optional<std::string> cache_before_;
+};
+
+TEST_F(FetchKernel, FromBackportsThatTheMachineHasNotSwitchedOn) {
+  const Status fetched = fetch_kernel("6.12", archive_.archive);
+  ASSERT_TRUE(fetched.ok()) << fetched.error().message;
+  const auto kernel = find_kernel_here("debian:6.12");
+  ASSERT_TRUE(kernel.ok()) << kernel.error().message;
+  EXPECT_EQ(kernel->release, "6.12.9+deb12-cloud-amd64");
+  EXPECT_TRUE(fs::exists(fs::path(kernel->modules) / "kernel/x.ko"));
+  EXPECT_THAT(cached(), ElementsAre("linux-image-6.12.9+deb12-cloud-amd64"));  // and no lists of apt's
+}
+
+TEST_F(FetchKernel, SaysWhereItLookedForASeriesThatIsNowhere) {
+  const Status fetched = fetch_kernel("6.13", archive_.archive);
+  ASSERT_FALSE(fetched.ok());
+  EXPECT_EQ(fetched.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(fetched.error().message,
+              AllOf(HasSubstr(archive_.archive.mirror), HasSubstr("no linux-image-6.13.*-cloud-amd64"),
+                    HasSubstr("bookworm, bookworm-backports")));
+  EXPECT_THAT(cached(), ElementsAre());
+}
+
+TEST_F(FetchKernel, TrustsNothingThatTheKeyringDidNotSign) {
+  const fs::path lists = archive_.file("mirror/dists/bookworm-backports/main/binary-amd64/Packages");
+  std::ofstream(lists, std::ios::app) << "\n";
+  EXPECT_THAT(fetch_kernel("6.12", archive_.archive).error().message, HasSubstr("Hash Sum mismatch"));
+  archive_.archive.keyring = "/nowhere/keyring.gpg";
+  EXPECT_THAT(fetch_kernel("6.12", archive_.archive).error().message, HasSubstr("debian-archive-keyring"));
+  archive_.archive.keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+  if (access(archive_.archive.keyring.c_str(), R_OK) == 0) {
+    EXPECT_THAT(fetch_kernel("6.12", archive_.archive).error().message, HasSubstr("not signed"));
+  }
+  EXPECT_THAT(cached(), ElementsAre());
+}
+
+TEST_F(FetchKernel, NamesAMirrorThatIsNotThere) {
+  archive_.archive.mirror = "file:/nowhere/mirror";
+  EXPECT_THAT(fetch_kernel("6.12", archive_.archive).error().message, HasSubstr("/nowhere/mirror"));
+}
+
+TEST(DebianArchive, IsTheMachinesReleaseItsBackportsAndThoseOfDebian12OnTheMachinesMirror) {
+  const std::string twelve = "ID=debian\nVERSION_CODENAME=bookworm\n";
+  EXPECT_THAT(debian_archive(twelve, "").suites, ElementsAre("bookworm", "bookworm-backports"));
+  EXPECT_EQ(debian_archive(twelve, "").mirror, "http://deb.debian.org/debian");
+  EXPECT_THAT(debian_archive("ID=debian\nVERSION_CODENAME=\"trixie\"\n", "").suites,
+              ElementsAre("trixie", "trixie-backports", "bookworm", "bookworm-backports"));
+  EXPECT_THAT(debian_archive("VERSION_CODENAME=noble\nID=ubuntu\n", "").suites,
+              ElementsAre("bookworm", "bookworm-backports"));
+  EXPECT_THAT(debian_archive("", "").suites, ElementsAre("bookworm", "bookworm-backports"));
+  EXPECT_EQ(debian_archive(twelve,
+                           "bookworm https://download.example.net/debian Example\n"
+                           "bookworm-security http://mirror.example.net/debian-security/ Debian\n"
+                           "bookworm http://mirror.example.net/debian/ Debian\n")
+                .mirror,
+            "http://mirror.example.net/debian/");
+}
+
 TEST(ModuleSet, NamesTheIpvsThatAKernelDoesNotHave) {
   const Folder folder;
   folder.put("6.1.0-9/modules.builtin", "kernel/net/ipv6/ipv6.ko\n");
@@ -169,6 +286,7 @@ TEST(QemuCommandLine, CarriesArgumentsAndRefusesWhatItCannotCarry) {
   const auto words = qemu_command_line(options, {}).value();
   EXPECT_THAT(words.back(), AllOf(HasSubstr("rdinit=/bin/lvspec "), HasSubstr(" -- run \"two words\"")));
   EXPECT_THAT(words, Contains("shift=3,sleep=off"));
+  EXPECT_THAT(words, Contains("qemu64,+rdrand,+arat,-cx16"));
   options.args = {"a\"b"};
   EXPECT_EQ(qemu_command_line(options, {}).error().kind, ErrorKind::kUsage);
   options.args = {std::string(2048, 'x')};
@@ -188,8 +306,8 @@ class Qemu : public ::testing::Test {
   void SetUp() override {
     if (LVSPEC_SANITIZED) GTEST_SKIP() << "a sanitized program needs more memory than a guest has";
     const char* required = getenv("LVSPEC_REQUIRE");
-    const bool must = required != nullptr && ("," + std::string(required) + ",").find(",qemu,") != std::string::npos;
-    const auto kernel = must ? find_kernel("debian:6.1") : find_kernel_here("debian:6.1");
+    must_ = required != nullptr && ("," + std::string(required) + ",").find(",qemu,") != std::string::npos;
+    const auto kernel = must_ ? find_kernel("debian:6.1") : find_kernel_here("debian:6.1");
     std::string lacks;
     if (access("/usr/bin/qemu-system-x86_64", X_OK) != 0) lacks = "Debian's package qemu-system-x86";
     if (!kernel.ok()) lacks = kernel.error().message;
@@ -197,7 +315,7 @@ class Qemu : public ::testing::Test {
       kernel_ = *kernel;
       return;
     }
-    if (must) FAIL() << "needs qemu: " << lacks;
+    if (must_) FAIL() << "needs qemu: " << lacks;
     GTEST_SKIP() << "needs qemu: " << lacks;
   }
 
@@ -221,6 +339,7 @@ class Qemu : public ::testing::Test {
     return run;
   }
 
+  bool must_ = false;  ///< this machine is one that can, or the test fails
   GuestKernel kernel_;
 };
 
@@ -228,6 +347,18 @@ TEST_F(Qemu, BootsADistributionsKernelWithItsIpvs) {
   const GuestRun guest = run({"look"}, {}, ipvs_modules());
   ASSERT_TRUE(guest.exit.ok()) << guest.exit.error().message;
   EXPECT_THAT(guest.lines, Contains("release " + kernel_.release));
+  EXPECT_THAT(guest.lines, Contains(HasSubstr("ipvs IP Virtual Server version")));
+}
+
+// Which no machine has among its own lists that has not been told to: Debian 12 has it in its backports.
+TEST_F(Qemu, BootsAKernelOfTheBackportsWithItsIpvs) {
+  const auto kernel = must_ ? find_kernel("debian:6.12") : find_kernel_here("debian:6.12");
+  if (!must_ && !kernel.ok()) GTEST_SKIP() << "needs a kernel: " << kernel.error().message;
+  ASSERT_TRUE(kernel.ok()) << kernel.error().message;
+  kernel_ = *kernel;
+  const GuestRun guest = run({"look"}, {}, ipvs_modules());
+  ASSERT_TRUE(guest.exit.ok()) << guest.exit.error().message;
+  EXPECT_THAT(guest.lines, Contains("release " + kernel->release));
   EXPECT_THAT(guest.lines, Contains(HasSubstr("ipvs IP Virtual Server version")));
 }
 
