@@ -473,8 +473,9 @@ LVSPEC_CASE(
      .field_reports = {"FR-49", "FR-54"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().clients(2).real_servers(2, {.tcp = {80, 8080}})));
   const auto rules_of = [&](const std::string& port, const std::string& options) {
-    return read_ruleset(fmt::format("ipvsadm -A -t {0}:{1} -s rr {2}\nipvsadm -a -t {0}:{1} -r {3} -g\n", kVip.str(),
-                                    port, options, bench.rip(1).str()),
+    return read_ruleset(fmt::format("ipvsadm -A -t {0}:{1} -s rr {2}\nipvsadm -a -t {0}:{1} -r {3} -g\n"
+                                    "ipvsadm -a -t {0}:{1} -r {4} -g\n",
+                                    kVip.str(), port, options, bench.rip(1).str(), bench.rip(2).str()),
                         "ports.rules");
   };
   std::vector<std::string> taken;
@@ -486,8 +487,9 @@ LVSPEC_CASE(
 
   ASSERT_OK_AND_ASSIGN(const Ruleset every, rules_of("0", "-p 300"));
   ASSERT_OK(bench.add(every));
-  EXPECT_THAT(bench.client(1).connect(kVip, 80), ServedBy("real1"));
-  EXPECT_THAT(bench.client(1).connect(kVip, 8080), ServedBy("real1"));
+  const Answer first = bench.client(1).connect(kVip, 80);
+  EXPECT_THAT(bench.client(1).connect(kVip, 8080), ServedBy(first.server));
+  EXPECT_THAT((std::vector<Answer>{first, bench.client(2).connect(kVip, 8080)}), SpreadOverAtLeast(2));
   ASSERT_OK(bench.remove(every.services.front().id));
   EXPECT_THAT(bench.tables().services, IsEmpty());
   EXPECT_THAT(bench.client(1).connect(kVip, 8080), Refused());
