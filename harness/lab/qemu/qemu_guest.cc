@@ -58,9 +58,10 @@ Result<std::vector<std::string>> qemu_command_line(const QemuOptions& options, c
   if (virtual_time) {
     // arat: the APIC timer runs on in idleness, without it the kernel keeps ticking. 2^shift ns an instruction;
     // sleep=off: an idle guest's clock jumps to its next timer. rdrand, so that the kernel has random numbers at
-    // once, and a seed, so that they are the same ones. No cx16: qemu 7.2 computes the flags of cmpxchg16b from
-    // operands of the instruction before; an interrupt that comes next saves them, and returns with the trap flag
-    // set. The allocator of Linux 6.12 uses it all the time and dies of that within minutes; without it, it locks.
+    // once, and a seed, so that they are the same ones. No cx16: Linux 6.12.95
+    // died here again and again within some dozen cases, returning from interrupts with flags that nobody had set
+    // (the trap flag among them), in code full of cmpxchg16b, which its allocator uses where it can. Without it it
+    // locks, and has not died since. That qemu 7.2 gets the instruction's flags wrong is a guess.
     words.insert(words.end(),
                  {"-accel", "tcg", "-icount", fmt::format("shift={},sleep=off", options.icount_shift), "-cpu",
                   "qemu64,+rdrand,+arat,-cx16", "-seed", "1", "-rtc", "base=2024-01-01T00:00:00,clock=vm"});
