@@ -187,9 +187,17 @@ std::set<std::string> passport(const std::string& director, const std::string& f
 }
 
 TEST(Passport, IsTheSameForTheBundledDirectorAndTheKernel) {
-  const auto bundled = passport("bundled");
+  auto bundled = passport("bundled"), ipvs = passport("ipvs");
   EXPECT_GE(bundled.size(), 35U);
-  EXPECT_EQ(bundled, passport("ipvs"));
+  // The kernel has settings that the bundled director has not, and one that goes by the machine's memory.
+  const auto is_setting = [](const std::string& line) { return line.starts_with("setting: "); };
+  for (const std::string& line : bundled) {
+    if (!is_setting(line) || line.starts_with("setting: net.ipv4.vs.sync_qlen_max: ")) continue;
+    EXPECT_EQ(ipvs.count(line), 1U) << line;
+  }
+  std::erase_if(bundled, is_setting);
+  std::erase_if(ipvs, is_setting);
+  EXPECT_EQ(bundled, ipvs);
 }
 
 TEST(Passport, TellsFaultyDirectorsApart) {
@@ -237,7 +245,7 @@ TEST(Cli, ExplainShowsLawStepsAndPackets) {
                     HasSubstr("  |---------->|"), HasSubstr("> 198.51.100.10:443 SYN\n"), HasSubstr("  PASS")));
   EXPECT_THAT(ended.text,
               AllOf(HasSubstr("\n  clients 192.0.2.1 .. 192.0.2.2\n"), HasSubstr("\n  director 203.0.113.1\n"),
-                    HasSubstr("+-- TCP 198.51.100.10:0 rr persistent 300\n"),
+                    HasSubstr("+-- TCP  198.51.100.10:0 rr persistent 300\n"),
                     HasSubstr("+-- direct routing --> real1 203.0.113.11:0\n"),
                     HasSubstr("+-- direct routing --> real3 203.0.113.13:0\n")));
   EXPECT_THAT(

@@ -442,6 +442,7 @@ LVSPEC_CASE(Passport, Settings,
             {.id = "passport.settings",
              .claim = "Which sysctls, timeouts and module parameters does a director start with?",
              .level = Level::kInfo,
+             .clauses = {"CTL-01"},
              .field_reports = {"FR-68"}}) {
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
   for (const auto& [name, value] : must(bench.director().settings())) say("setting: " + name, value);
