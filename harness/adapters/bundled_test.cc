@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "harness/topology/world.h"
+#include "harness/adapters/site_for_test.h"
 
 namespace lvspec {
 namespace {
@@ -22,32 +22,15 @@ using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-class BundledTest : public ::testing::Test {
+class BundledTest : public SiteTest {
  protected:
-  static void SetUpTestSuite() {
-    const Status able = become_able_to_create_namespaces();
-    ASSERT_TRUE(able.ok()) << able.error().message;
-  }
-
-  void SetUp() override {
-    Topology topology;
-    topology.server_count = 1;
-    topology.director_place = DirectorPlace::kInline;
-    auto world = World::build(topology);
-    ASSERT_TRUE(world.ok()) << world.error().message;
-    world_.emplace(std::move(*world));
-    site_.netns = &world_->director().netns;
-    site_.stack_interface = world_->stack_port().name;
-    site_.addresses = {topology.director()};
-  }
+  BundledTest() : SiteTest({.server_count = 1, .director_place = DirectorPlace::kInline}) {}
 
   Result<std::unique_ptr<Bundled>> start(const std::string& program = LVSPEC_DIRECTOR,
                                          std::chrono::milliseconds patience = 5s) {
     return Bundled::start(site_, {.program = program, .fault = {}, .patience = patience});
   }
 
-  std::optional<World> world_;
-  DirectorSite site_;
   const VirtualService service_ =
       TcpService("198.51.100.10", 80).scheduler("rr").persistent(300s).server("203.0.113.11", {.weight = 3});
 };

@@ -11,7 +11,7 @@
 
 #include "harness/adapters/exec/contract.h"
 #include "harness/adapters/exec/exec_director.h"
-#include "harness/topology/world.h"
+#include "harness/adapters/site_for_test.h"
 #ifdef LVSPEC_HAS_VALIJSON
 #include "harness/base/schema_judge.h"
 #endif
@@ -30,22 +30,9 @@ ExecOptions options_for(const std::string& script, std::chrono::milliseconds pat
   return {.command = "python3 " + kAdapters + script, .keeper = LVSPEC_KEEPER, .folder = "/", .patience = patience};
 }
 
-class ExecTest : public ::testing::Test {
+class ExecTest : public SiteTest {
  protected:
-  static void SetUpTestSuite() {
-    const Status able = become_able_to_create_namespaces();
-    ASSERT_TRUE(able.ok()) << able.error().message;
-  }
-
-  void SetUp() override {
-    Topology topology;
-    topology.server_count = 1;
-    auto world = World::build(topology);
-    ASSERT_TRUE(world.ok()) << world.error().message;
-    world_.emplace(std::move(*world));
-    site_.netns = &world_->director().netns;
-    site_.addresses = {topology.director(), topology.vips[0]};
-  }
+  ExecTest() : SiteTest({.server_count = 1}) {}
 
   Result<std::unique_ptr<ExecDirector>> start(const std::string& script, std::chrono::milliseconds patience = 5s) {
     return ExecDirector::start(site_, options_for(script, patience));
@@ -58,8 +45,6 @@ class ExecTest : public ::testing::Test {
     return status.ok() ? Error{"(none)"} : status.error();
   }
 
-  std::optional<World> world_;
-  DirectorSite site_;
   const VirtualService service_ =
       TcpService("198.51.100.10", 80).scheduler("rr").persistent(300s).server("203.0.113.11", {.weight = 3});
 };

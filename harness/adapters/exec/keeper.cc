@@ -117,6 +117,9 @@ int keep(const char* command, const char* folder, bool own_mounts) {
     }
     usleep(1'000);
   }
+  for (const pid_t pid : children())
+    std::fprintf(stderr, "lvspec-keeper: process %d, %s, outlives SIGKILL\n", static_cast<int>(pid),
+                 name_of(pid).c_str());
   if (WIFSIGNALED(status)) {
     std::fprintf(stderr, "lvspec-keeper: the program was killed by SIG%s\n", sigabbrev_np(WTERMSIG(status)));
     return 128 + WTERMSIG(status);

@@ -8,7 +8,7 @@
 
 #include <optional>
 
-#include "harness/topology/world.h"
+#include "harness/adapters/site_for_test.h"
 
 namespace lvspec {
 namespace {
@@ -18,22 +18,9 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class ProductsTest : public ::testing::Test {
+class ProductsTest : public SiteTest {
  protected:
-  static void SetUpTestSuite() {
-    const Status able = become_able_to_create_namespaces();
-    ASSERT_TRUE(able.ok()) << able.error().message;
-  }
-
-  void SetUp() override {
-    Topology topology;
-    topology.server_count = 2;
-    auto world = World::build(topology);
-    ASSERT_TRUE(world.ok()) << world.error().message;
-    world_.emplace(std::move(*world));
-    site_.netns = &world_->director().netns;
-    site_.addresses = {topology.director()};
-  }
+  ProductsTest() : SiteTest({.server_count = 2}) {}
 
   /// None where the product is not installed.
   std::unique_ptr<DirectorUnderTest> started(const std::string& name, const ProductOptions& options = {}) {
@@ -48,8 +35,6 @@ class ProductsTest : public ::testing::Test {
     return std::move(*director);
   }
 
-  std::optional<World> world_;
-  DirectorSite site_;
   const VirtualService service_ =
       TcpService("198.51.100.10", 80).scheduler("rr").persistent(300s).server("203.0.113.11").server("203.0.113.12");
 };
