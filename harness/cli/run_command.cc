@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -212,9 +214,15 @@ Status prepare_wire(const RunOptions& options, PoolOptions* pool, FileDescriptor
     return usage_error(fmt::format("--fault {}: an appliance has none of ours", options.fault));
   LVSPEC_ASSIGN(const WirePlan plan, plan_of(options.wire, name));
   for (const auto& [option, interface] :
-       {std::pair{"--client-if", plan.wire.client_interface}, std::pair{"--server-if", plan.wire.server_interface}})
-    if (if_nametoindex(interface.c_str()) == 0)
-      return usage_error(fmt::format("{} {}: {}", option, interface, system_error("there").message));
+       {std::pair{"--client-if", plan.wire.client_interface}, std::pair{"--server-if", plan.wire.server_interface}}) {
+    const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    interface.copy(request.ifr_name, IFNAMSIZ - 1);
+    if (ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0)
+      return usage_error(system_error(fmt::format("{} {}", option, interface)).message);
+    if ((request.ifr_flags & IFF_UP) == 0)
+      return usage_error(fmt::format("{0} {1}: it is down; ip link set {1} up", option, interface));
+  }
   if (geteuid() != 0) return usage_error("--lab wire: interfaces of this machine are root's to lend; run it as root");
   *clients = FileDescriptor(memfd_create("clients used so far", MFD_CLOEXEC));
   const std::uint64_t first = 1;

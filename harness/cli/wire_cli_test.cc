@@ -118,6 +118,19 @@ TEST(WireLab, JudgesAProxyByItsOwnersWords) {
   EXPECT_THAT(fickle.verdicts, Contains(Pair("affinity.same-client-same-server", "FAIL")));
 }
 
+/// Complaint about the loopback of a fresh network namespace, which is down.
+std::string wire_on_down_interface() {
+  auto child = Child::start(
+      {.argv = {"unshare", "-Urn", LVSPEC_PROGRAM, "run", "--lab", "wire", "--client-if", "lo", "--server-if", "lo",
+                "--vip", "198.51.100.10", "--clients", "192.0.2.0/24", "--servers", "203.0.113.11,203.0.113.12"},
+       .fds = {},
+       .environment = {}});
+  if (!child.ok()) return child.error().message;
+  child->wait(std::chrono::seconds(20));
+  EXPECT_EQ(child->stop(), "exited with 2");
+  return child->output();
+}
+
 TEST(WireLab, SaysWhichOptionIsWrong) {
   const std::vector<std::string> good = {"run",
                                          "--lab",
@@ -155,6 +168,7 @@ TEST(WireLab, SaysWhichOptionIsWrong) {
   EXPECT_THAT(complaint("--declare", "key=cookie"), HasSubstr("key=source-address"));
   EXPECT_THAT(complaint("--director", "bundled"), HasSubstr("names somebody's appliance"));
   EXPECT_THAT(complaint("--profile", "ipvs"), HasSubstr("judged from outside"));
+  EXPECT_THAT(wire_on_down_interface(), HasSubstr("--client-if lo: it is down; ip link set lo up"));
   EXPECT_THAT(lvspec({"run", "--lab", "wire"}).text, HasSubstr("--client-if is missing"));
   EXPECT_THAT(lvspec({"run", "--vip", "198.51.100.10"}).text, HasSubstr("--vip: goes with --lab wire"));
 }

@@ -36,12 +36,16 @@ void add_port(RtBatch& batch, const Node& node, int at) {
 
 /// An uplink. That of the world before this one goes a moment after it (World), and there can only be one, so a
 /// refusal counts only when it has lasted.
-Status put_on(RtBatch& machine, const LinkEnd& uplink, int parent, const NetworkNamespace& segment) {
+Status put_on(RtBatch& machine, const LinkEnd& uplink, int parent, const NetworkNamespace& segment,
+              const std::string& option) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
   for (;;) {
     machine.add_passthru(uplink, parent, segment);
     const Status put = machine.commit();
-    if (put.ok() || std::chrono::steady_clock::now() > deadline) return put;
+    if (put.ok()) return put;
+    if (std::chrono::steady_clock::now() > deadline)
+      return put.error().in(
+          fmt::format("{} cannot be lent, for 2 s now (another lvspec, a bridge or a macvlan has it?)", option));
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 }
@@ -109,9 +113,11 @@ Result<World> World::on_wire(const Topology& topology) {
 
   LVSPEC_ASSIGN(NetworkNamespace machine, NetworkNamespace::current("this machine"));
   LVSPEC_ASSIGN(RtBatch here, RtBatch::open(machine));
-  LVSPEC_TRY(put_on(here, {.name = "up-client", .ifindex = kClientUplink}, client_parent, world.segment_));
+  LVSPEC_TRY(put_on(here, {.name = "up-client", .ifindex = kClientUplink}, client_parent, world.segment_,
+                    "--client-if " + wire.client_interface));
   if (!one_arm)
-    LVSPEC_TRY(put_on(here, {.name = "up-server", .ifindex = kServerUplink}, server_parent, world.segment_));
+    LVSPEC_TRY(put_on(here, {.name = "up-server", .ifindex = kServerUplink}, server_parent, world.segment_,
+                      "--server-if " + wire.server_interface));
 
   LVSPEC_ASSIGN(RtBatch batch, RtBatch::open(world.segment_));
   std::vector<int> ports;
