@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <type_traits>
 
 #include "harness/base/world_error.h"
 #include "harness/testing/recorder.h"
@@ -36,6 +37,9 @@ class Look {
 
   template <typename T>
   ::testing::AssertionResult operator()(const char* expression, const T& value) const {
+    // As obeyed() below: what is not claimed is no refusal, whichever words were expected of one.
+    if constexpr (std::is_same_v<T, Status>)
+      if (!value.ok() && value.error().kind == ErrorKind::kUnsupported) throw WorldError(value.error());
     const ::testing::Matcher<const T&> matcher = ::testing::SafeMatcherCast<const T&>(matcher_);
     ::testing::StringMatchResultListener explanation;
     Assertion assertion;
