@@ -122,7 +122,8 @@ LVSPEC_CASE(Sysctls, ThereAreNoTimeouts,
   ASSERT_OK_AND_ASSIGN(Bench bench, build(BenchPlan().real_servers(1)));
   for (const char* state : {"established", "synsent", "synrecv", "finwait", "timewait", "close", "closewait",
                             "lastack", "listen", "synack", "udp", "icmp"})
-    EXPECT_THAT(bench.set_sysctl(fmt::format("timeout_{}", state), 100), Not(Obeyed()));
+    // A setting that is not there is refused, or not claimed: either is the answer.
+    EXPECT_THAT(bench.set_sysctl(fmt::format("timeout_{}", state), 100).ok(), Eq(false));
   EXPECT_THAT(bench.set_sysctl("am_droprate", 100), Obeyed());
 }
 
